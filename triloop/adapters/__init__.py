@@ -1,0 +1,1 @@
+"""Adapters: each room turns one framework's loop into a host, a guest, or both."""

@@ -1,0 +1,115 @@
+"""From the poll result to ``doRead`` in one frame, with Twisted's log context still set."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet import error
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
+from twisted.python import context, log
+from twisted.python.log import ILogContext
+
+if TYPE_CHECKING or sys.platform == "linux":
+    from select import EPOLLIN
+
+    from twisted.internet.epollreactor import EPollReactor
+else:  # pragma: no cover - the BSDs and macOS
+    from twisted.internet.kqreactor import KQueueReactor
+
+__all__ = ["LeanReactor"]
+
+_BUGGY = "(buggy logPrefix method)"
+_NO_DESCRIPTOR = error.ConnectionFdescWentAway("File descriptor lost")
+
+
+class LeanEPollReactor(EPollReactor):
+    """Twisted's EPollReactor with a shorter way from its poller to the selectables.
+
+    Unlike Twisted's, it lets KeyboardInterrupt and SystemExit pass: the descriptor stays
+    connected, and whoever runs the loop gets the exception.
+    """
+
+    def _descriptor(self) -> int:
+        return int(self._poller.fileno())
+
+    def doPoll(self, timeout: float | None) -> None:
+        """Wait ``timeout`` seconds at the most (None: for ever), then do all that is ready."""
+        events = self._poller.poll(-1 if timeout is None else timeout, len(self._selectables))
+        if events:
+            self._dispatch(events)
+
+    doIteration = doPoll
+
+    def _dispatch(self, events: list[tuple[int, int]]) -> None:
+        contexts = context.theContextTracker.currentContext().contexts
+        outer = context.get(ILogContext)
+        top = len(contexts)
+        contexts.append(None)
+        selectables = self._selectables
+        try:
+            for fd, event in events:
+                selectable = selectables.get(fd)
+                if selectable is None:
+                    continue
+                contexts[top] = {ILogContext: {**outer, "system": _prefix(selectable)}}
+                why: Any = None
+                read = event == EPOLLIN
+                try:
+                    if selectable.fileno() == -1:
+                        why = _NO_DESCRIPTOR
+                    elif read:
+                        why = selectable.doRead()
+                    else:
+                        why, read = self._do_event(selectable, fd, event)
+                except (KeyboardInterrupt, SystemExit):
+                    raise
+                except BaseException as problem:
+                    why, read = problem, False
+                    log.err()
+                if why:
+                    self._lose(selectable, why, read)
+        finally:
+            del contexts[top:]
+
+    def _do_event(self, selectable: Any, fd: int, event: int) -> tuple[Any, bool]:
+        """Do anything but a plain read; why the selectable is lost, and whether by reading."""
+        if event & self._POLL_DISCONNECTED and not event & EPOLLIN:
+            # A reader that is told of a hang-up has read all there was: a clean end.
+            reading = fd in self._reads
+            return (CONNECTION_DONE if reading else CONNECTION_LOST), reading
+        why = None
+        if event & EPOLLIN:
+            why = selectable.doRead()
+            if why:
+                return why, True
+        if event & self._POLL_OUT:
+            return selectable.doWrite(), False
+        return None, bool(event & EPOLLIN)
+
+    def _lose(self, selectable: Any, why: Any, read: bool) -> None:
+        try:
+            self._disconnectSelectable(selectable, why, read)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
+            log.err()
+
+
+if TYPE_CHECKING or sys.platform == "linux":
+    LeanReactor = LeanEPollReactor
+else:  # pragma: no cover - the BSDs and macOS
+
+    class LeanReactor(KQueueReactor):
+        """Twisted's KQueueReactor, as it is."""
+
+        def _descriptor(self) -> int:
+            return int(self._kq.fileno())
+
+
+def _prefix(selectable: Any) -> str:
+    try:
+        return str(selectable.logPrefix())
+    except Exception:
+        log.err(system=_BUGGY)
+        return _BUGGY

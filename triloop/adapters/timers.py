@@ -1,0 +1,159 @@
+"""Twisted's timed calls, kept in a heap that is never searched."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Sequence
+from contextvars import Context, copy_context
+from itertools import count
+from typing import Any
+
+from twisted.internet.base import DelayedCall, ReactorBase
+from twisted.logger import Logger
+
+__all__ = ["TimedCall", "TimedCalls"]
+
+_log = Logger()
+
+#: A poll takes its timeout as milliseconds in a C int; Twisted's reactors stop there too.
+_LONGEST = 2**31 / 1000
+#: Outdated heap entries that are always tolerated before the heap is built anew.
+_TOLERATED = 50
+
+_Entry = tuple[float, int, "TimedCall"]
+
+
+class TimedCall(DelayedCall):
+    """A DelayedCall that runs in the contextvars context in which it was made."""
+
+    context: Context
+
+
+class TimedCalls(ReactorBase):
+    """IReactorTime for a reactor: one heap of ``(time, number, call)``.
+
+    Every pending call has an entry whose time is the call's own. Moving a call to sooner pushes
+    a new entry and leaves the old one behind, outdated; so does cancelling. Outdated entries
+    are dropped when they come up, or all together once they are the majority.
+    """
+
+    def __init__(self) -> None:
+        self._heap: list[_Entry] = []
+        self._outdated = 0
+        self._numbers = count()
+        super().__init__()
+
+    def callLater(
+        self, delay: float, callable: Callable[..., Any], *args: object, **kw: object
+    ) -> DelayedCall:
+        """See :meth:`twisted.internet.interfaces.IReactorTime.callLater`; ``delay`` in seconds."""
+        assert delay >= 0, f"{delay} is not greater than or equal to 0 seconds"
+        seconds = self.seconds
+        call = TimedCall(
+            seconds() + delay,
+            callable,
+            args,
+            kw,
+            self._cancelCallLater,
+            self._moveCallLaterSooner,
+            seconds,
+        )
+        call.context = copy_context()
+        heapq.heappush(self._heap, (call.time, next(self._numbers), call))
+        return call
+
+    def getDelayedCalls(self) -> Sequence[DelayedCall]:
+        """See :meth:`twisted.internet.interfaces.IReactorTime.getDelayedCalls`."""
+        pending = (call for time, _, call in self._heap if call.active() and call.time == time)
+        return list(dict.fromkeys(pending))
+
+    def timeout(self) -> float | None:
+        """Seconds until the next timed call is due; None when there is none."""
+        heap = self._heap
+        while heap:
+            time, _, call = heap[0]
+            if call.called or call.cancelled or call.time != time:
+                heapq.heappop(heap)
+                self._outdated -= 1
+            elif call.delayed_time > 0:
+                self._postpone()
+            else:
+                return max(0.0, min(_LONGEST, time - self.seconds()))
+        return None
+
+    def _postpone(self) -> None:
+        """Move the first call, which was delayed, to where it belongs."""
+        call = self._heap[0][2]
+        call.activate_delay()
+        heapq.heapreplace(self._heap, (call.time, next(self._numbers), call))
+
+    def _moveCallLaterSooner(self, call: DelayedCall) -> None:
+        assert isinstance(call, TimedCall)
+        heapq.heappush(self._heap, (call.time, next(self._numbers), call))
+        self._note_outdated()
+
+    def _cancelCallLater(self, call: DelayedCall) -> None:
+        self._note_outdated()
+
+    def _note_outdated(self) -> None:
+        self._outdated += 1
+        if self._outdated > _TOLERATED and self._outdated > len(self._heap) >> 1:
+            # The call that is being cancelled says so only after this.
+            self._heap = [e for e in self._heap if e[2].active() and e[2].time == e[0]]
+            heapq.heapify(self._heap)
+            self._outdated = 0
+
+    def runUntilCurrent(self) -> None:
+        """Run the calls of other threads and the timed calls that are due; then a stop."""
+        if self.threadCallQueue:
+            self._run_thread_calls()
+        if self._heap:
+            self._run_due()
+        if self._justStopped:
+            self._justStopped = False
+            self.fireSystemEvent("shutdown")
+
+    def _run_thread_calls(self) -> None:
+        """Run what is queued now; what these calls queue in turn waits for the next pass."""
+        queue = self.threadCallQueue
+        done = 0
+        try:
+            for function, args, kw in queue[:]:
+                done += 1
+                try:
+                    function(*args, **kw)
+                except (KeyboardInterrupt, SystemExit):
+                    raise
+                except BaseException:
+                    _log.failure("while calling from thread")
+        finally:
+            del queue[:done]
+        if queue:
+            self.wakeUp()
+
+    def _run_due(self) -> None:
+        """Run what is due; a call that is made meanwhile waits for the next pass."""
+        now = self.seconds()
+        first_new = next(self._numbers)
+        while self._heap and self._heap[0][0] <= now:
+            time, number, call = self._heap[0]
+            if call.called or call.cancelled or call.time != time:
+                heapq.heappop(self._heap)
+                self._outdated -= 1
+            elif call.delayed_time > 0:
+                self._postpone()
+            elif number > first_new:
+                break
+            else:
+                heapq.heappop(self._heap)
+                self._run(call)
+
+    def _run(self, call: TimedCall) -> None:
+        call.called = 1
+        try:
+            call.context.run(call.func, *call.args, **call.kw)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
+            origin = "".join(call.creator) if call.creator else ""
+            _log.failure("while handling timed call {origin}", origin=origin)

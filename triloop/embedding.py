@@ -1,0 +1,211 @@
+"""The one engine: it runs a guest loop inside a host loop.
+
+::
+
+    state      | readable, timer, soon | wake              | what the host holds
+    -----------+-----------------------+-------------------+--------------------------------
+    DETACHED   | (cannot happen)       | ignored           | nothing
+    IDLE       | TURNING               | one call_soon     | watch, at most one timer and soon
+    TURNING    | refused: turn owed    | ignored: the turn | watch (unless a turn is owed)
+               |                       | looks at its end  |
+
+All scheduling policy lives here and nowhere else:
+
+* a turn is repeated while the guest has work ready, within a budget of rounds and of time, so
+  that neither world starves the other; what is left over waits for the host's next pass;
+* one timer is armed at the most, and wakes are coalesced;
+* a turn is never re-entered. A nested native loop (a modal dialog, say) that finds the guest
+  readable in the middle of a turn only notes that a turn is owed. The watch is level-triggered
+  and would make that nested loop spin, so it is dropped until the turn is over;
+* nothing escapes a turn into the host's own callbacks: a host may treat an exception there as
+  the death of a descriptor. It is handed over through ``Host.interrupt``.
+"""
+
+from __future__ import annotations
+
+import enum
+import threading
+import time
+from collections.abc import Callable
+
+from triloop.protocol import Cancellable, Guest, Host
+
+__all__ = ["MAX_ROUNDS", "MAX_SECONDS", "Embedding", "State"]
+
+#: Rounds a guest may take in one turn while it has work ready.
+MAX_ROUNDS = 16
+#: Seconds after which a turn starts no further round.
+MAX_SECONDS = 0.005
+#: Seconds by which the armed timer may be late before it is armed anew: two clocks that are read
+#: one after the other never agree to the microsecond.
+SLACK = 0.0002
+
+
+class State(enum.Enum):
+    """Where an embedding stands; see the table above."""
+
+    DETACHED = "detached"
+    IDLE = "idle"
+    TURNING = "turning"
+
+
+class Embedding:
+    """A guest loop inside a host loop.
+
+    :param host: the loop that owns the thread.
+    :param guest: the loop to be run in it.
+    :param clock: monotonic seconds; bounds a turn.
+    :param max_rounds: how often a guest with work ready is turned before the host polls again.
+    :param max_seconds: no further round begins once a turn has taken as long, in seconds.
+
+    All methods belong to the host's thread, save :meth:`wake`.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        guest: Guest,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        max_rounds: int = MAX_ROUNDS,
+        max_seconds: float = MAX_SECONDS,
+    ) -> None:
+        self.host = host
+        self.guest = guest
+        self.turning = False
+        self._clock = clock
+        self._max_rounds = max_rounds
+        self._max_seconds = max_seconds
+        self._attached = False
+        self._thread = 0
+        self._watch: Cancellable | None = None
+        self._soon: Cancellable | None = None
+        self._timer: Cancellable | None = None
+        self._timer_at = 0.0
+
+    @property
+    def state(self) -> State:
+        """The row of the table in force."""
+        if not self._attached:
+            return State.DETACHED
+        return State.TURNING if self.turning else State.IDLE
+
+    def attach(self) -> None:
+        """Begin to run the guest in the host; work that is ready gets its turn soon.
+
+        :raises RuntimeError: when it is attached already.
+        """
+        if self._attached:
+            raise RuntimeError("this guest is attached already: detach it first")
+        self._attached = True
+        self._thread = threading.get_ident()
+        self._watch = self.host.watch(self.guest.fileno(), self._ready)
+        self.wake()
+
+    def detach(self) -> None:
+        """Stop running the guest; the host keeps nothing of it. Idempotent.
+
+        Allowed within a turn: that turn's round is the last one.
+        """
+        self._attached = False
+        for held in (self._watch, self._soon, self._timer):
+            if held is not None:
+                held.cancel()
+        self._watch = self._soon = self._timer = None
+
+    def wake(self) -> None:
+        """Say that work was scheduled on the guest. From any thread; cheap when repeated."""
+        if not self._attached:
+            return
+        if threading.get_ident() != self._thread:
+            self.host.call_soon_threadsafe(self._woken)
+        elif self._soon is None and not self.turning:
+            self._soon = self.host.call_soon(self._look)
+
+    def _woken(self) -> None:
+        """Deliver, in the host's thread, a wake of another thread; a turn looks by itself."""
+        if self._attached and not self.turning:
+            self._turn_or_arm()
+
+    def _look(self) -> None:
+        self._soon = None
+        self._turn_or_arm()
+
+    def _expired(self) -> None:
+        self._timer = None
+        self._turn_or_arm()
+
+    def _turn_or_arm(self) -> None:
+        """Turn the guest if it has work ready. A timer that came early is armed again."""
+        delay = self.guest.deadline()
+        if delay == 0:
+            self._ready()
+        elif not self.turning:
+            self._arm(delay)
+
+    def _ready(self) -> None:
+        """Give the guest one bounded turn, or note that it is owed one."""
+        if self.turning:
+            self._owe()
+            return
+        self.turning = True
+        try:
+            delay = self._rounds()
+        except BaseException as reason:
+            self._end_turn(self.guest.deadline())
+            self.host.interrupt(reason)
+        else:
+            self._end_turn(delay)
+
+    def _rounds(self) -> float | None:
+        """Turn the guest until it has nothing ready or the budget is spent; its new deadline."""
+        turn, deadline = self.guest.turn, self.guest.deadline
+        started = self._clock()
+        turn()
+        delay = deadline()
+        rounds = 1
+        while delay == 0 and self._attached and rounds < self._max_rounds:
+            if self._clock() - started >= self._max_seconds:
+                break
+            turn()
+            delay = deadline()
+            rounds += 1
+        return delay
+
+    def _owe(self) -> None:
+        """A nested native loop found the guest ready: stop watching until the turn is over."""
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+
+    def _end_turn(self, delay: float | None) -> None:
+        self.turning = False
+        if not self._attached:
+            return
+        if self._watch is None:
+            self._watch = self.host.watch(self.guest.fileno(), self._ready)
+        self._arm(delay)
+
+    def _arm(self, delay: float | None) -> None:
+        """Leave with the host the one thing that will bring the guest its next turn.
+
+        A timer that is armed for earlier is kept: it costs one early look, where arming anew
+        would cost a request to the host in every turn.
+        """
+        if delay == 0:
+            if self._soon is None:
+                self._soon = self.host.call_soon(self._look)
+        elif delay is not None:
+            self._arm_timer(delay)
+        elif self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _arm_timer(self, delay: float) -> None:
+        at = self._clock() + delay
+        if self._timer is not None:
+            if self._timer_at <= at + SLACK:
+                return
+            self._timer.cancel()
+        self._timer = self.host.call_later(delay, self._expired)
+        self._timer_at = at
