@@ -1,0 +1,64 @@
+# Everything runs in .venv, which the targets make: a machine needs make and Python 3.10 or later.
+#
+#   make demo                 a chat room on Tornado, Twisted and asyncio at once (HOST=uvloop, HOST=epoll)
+#   make test                 the tests, the upstream suites of all three worlds among them
+#   make check                linters, types, import direction, changelog, documentation
+#   make test-all             the tests on every Python found, on the oldest and the newest dependencies
+#   make coverage             the tests, with a report of the lines and branches they missed
+#   make docs                 the documentation, in docs/_build/html
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+
+HOST ?= asyncio
+HTTP_PORT ?= 8888
+CHAT_PORT ?= 8889
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := test
+.DELETE_ON_ERROR:
+.PHONY: demo test check test-all coverage docs system-tools clean
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "triloop needs Python 3.10 or later; set PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+# The tests watch the system calls of an idle process. Only Linux has strace, and only there they run.
+system-tools:
+	@if test "$$(uname)" = Linux && ! command -v strace >/dev/null; then \
+	  sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
+	  command -v apt-get >/dev/null || { echo 'the tests need strace: install it with your package manager' >&2; exit 1; }; \
+	  $$sudo apt-get update -qq && $$sudo apt-get install -y -qq strace; \
+	fi
+
+demo: $(STAMP)
+	@$(BIN)/python examples/demo/room.py --host $(HOST) --http-port $(HTTP_PORT) --chat-port $(CHAT_PORT)
+
+test: $(STAMP) system-tools
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(STAMP) docs
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/towncrier build --draft --version next >/dev/null
+
+docs: $(STAMP)
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
+test-all: $(STAMP) system-tools
+	$(BIN)/nox
+
+coverage: $(STAMP) system-tools
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+clean:
+	rm -rf $(VENV) .nox build dist docs/_build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
