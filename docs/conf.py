@@ -1,0 +1,21 @@
+"""Sphinx configuration."""
+
+from importlib.metadata import version as installed_version
+
+project = "triloop"
+author = "The triloop maintainers"
+release = version = installed_version("triloop")
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build"]
+
+html_theme = "furo"
+html_title = "triloop"
+html_static_path = ["_static"]
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"

@@ -1,0 +1,69 @@
+"""Every Python example in the README and in docs/ runs, and prints what the text says it prints.
+
+A `python` block is a program: it runs in a process of its own, has to end by itself with status 0
+and to write nothing to stderr. A `text` block right after it is what it prints. A block that only
+shows a fragment is marked `{code-block} python` in docs/, or `pycon` and the like.
+"""
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PATIENCE = 30.0  # seconds
+BLOCK = re.compile(
+    r"^```python\n(?P<code>.*?)^```$(?:\s*^```text\n(?P<output>.*?)^```$)?",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A program that a page shows."""
+
+    page: Path
+    line: int
+    code: str
+    output: str | None
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def examples(page: Path) -> list[Example]:
+    text = page.read_text(encoding="utf-8")
+    return [
+        Example(page, text.count("\n", 0, found.start()) + 1, found["code"], found["output"])
+        for found in BLOCK.finditer(text)
+    ]
+
+
+@pytest.mark.parametrize(
+    "example", [example for page in PAGES for example in examples(page)], ids=str
+)
+def test_example_runs(example: Example, tmp_path: Path) -> None:
+    program = tmp_path / "example.py"
+    program.write_text(example.code, encoding="utf-8")
+    ended = subprocess.run(
+        [sys.executable, "-X", "dev", program],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    if example.output is not None:
+        assert ended.stdout == example.output
+
+
+def test_readme_has_three_examples_of_six_lines() -> None:
+    found = examples(ROOT / "README.md")
+    assert len(found) == 3
+    for example in found:
+        statements = [line for line in example.code.splitlines() if line.strip()]
+        assert len(statements) <= 6, str(example)
