@@ -13,9 +13,13 @@ from twisted.python.log import ILogContext
 if TYPE_CHECKING or sys.platform == "linux":
     from select import EPOLLIN
 
-    from twisted.internet.epollreactor import EPollReactor
+    from twisted.internet.epollreactor import EPollReactor as PollReactor
+
+    _POLLER = "_poller"
 else:  # pragma: no cover - the BSDs and macOS
-    from twisted.internet.kqreactor import KQueueReactor
+    from twisted.internet.kqreactor import KQueueReactor as PollReactor
+
+    _POLLER = "_kq"
 
 __all__ = ["LeanReactor"]
 
@@ -23,15 +27,26 @@ _BUGGY = "(buggy logPrefix method)"
 _NO_DESCRIPTOR = error.ConnectionFdescWentAway("File descriptor lost")
 
 
-class LeanEPollReactor(EPollReactor):
+class LeanReactor(PollReactor):
     """Twisted's EPollReactor with a shorter way from its poller to the selectables.
 
     Unlike Twisted's, it lets KeyboardInterrupt and SystemExit pass: the descriptor stays
-    connected, and whoever runs the loop gets the exception.
+    connected, and whoever runs the loop gets the exception. On the BSDs and macOS it is
+    Twisted's KQueueReactor, with no other way than that one's.
     """
 
-    def _descriptor(self) -> int:
-        return int(self._poller.fileno())
+    def descriptor(self) -> int:
+        """The reactor's own epoll or kqueue, itself pollable."""
+        return int(getattr(self, _POLLER).fileno())
+
+    def close(self) -> None:
+        """Give back the reactor's own descriptors; for one that does not run. Idempotent."""
+        for reader in list(self._internalReaders):
+            self.removeReader(reader)
+            reader.connectionLost(None)
+        self._internalReaders.clear()
+        self.waker = None
+        getattr(self, _POLLER).close()
 
     def doPoll(self, timeout: float | None) -> None:
         """Wait ``timeout`` seconds at the most (None: for ever), then do all that is ready."""
@@ -39,7 +54,8 @@ class LeanEPollReactor(EPollReactor):
         if events:
             self._dispatch(events)
 
-    doIteration = doPoll
+    if _POLLER == "_poller":
+        doIteration = doPoll
 
     def _dispatch(self, events: list[tuple[int, int]]) -> None:
         contexts = context.theContextTracker.currentContext().contexts
@@ -94,17 +110,6 @@ class LeanEPollReactor(EPollReactor):
             raise
         except BaseException:
             log.err()
-
-
-if TYPE_CHECKING or sys.platform == "linux":
-    LeanReactor = LeanEPollReactor
-else:  # pragma: no cover - the BSDs and macOS
-
-    class LeanReactor(KQueueReactor):
-        """Twisted's KQueueReactor, as it is."""
-
-        def _descriptor(self) -> int:
-            return int(self._kq.fileno())
 
 
 def _prefix(selectable: Any) -> str:

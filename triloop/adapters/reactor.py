@@ -32,7 +32,7 @@ class ReactorGuest:
 
     def fileno(self) -> int:
         """The descriptor of the reactor's own epoll or kqueue."""
-        return self._reactor._descriptor()
+        return self._reactor.descriptor()
 
     def deadline(self) -> float | None:
         """Seconds until the next timed call; 0 also for calls of other threads and a stop."""
@@ -170,6 +170,24 @@ class TornadoReactor(TimedCalls, LeanReactor, AsyncioSelectorReactor):
         """See :meth:`twisted.internet.interfaces.IReactorCore.stop`."""
         ReactorBase.stop(self)
         self._embedding.wake()
+
+    def fireSystemEvent(self, eventType: str) -> None:
+        """See :meth:`twisted.internet.interfaces.IReactorCore.fireSystemEvent`.
+
+        The last thing that the shutdown does is to close the reactor's own descriptors.
+        """
+        if eventType == "shutdown":
+            self.addSystemEventTrigger("after", "shutdown", self.close)
+        ReactorBase.fireSystemEvent(self, eventType)
+
+    def close(self) -> None:
+        """Give back the reactor's own descriptors; it leaves its loop first. Idempotent."""
+        self._embedding.detach()
+        if self._start_handle is not None:
+            self._start_handle.cancel()
+            self._start_handle = None
+        self._children.clear()
+        LeanReactor.close(self)
 
     def crash(self) -> None:
         """Leave the loop at once, and end its run if that began with this reactor's."""

@@ -1,0 +1,292 @@
+"""asyncio on Twisted: CPython's selector loop as the guest of a Twisted reactor."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import selectors
+import sys
+import threading
+import weakref
+from asyncio import events
+from collections.abc import Callable
+from contextvars import Context
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.error import ReactorNotRestartable
+from twisted.python import threadable
+
+from triloop.adapters.dispatch import LeanReactor
+from triloop.adapters.reactor_host import ReactorHost
+from triloop.embedding import Embedding
+from triloop.signals import SharedSignals
+
+if TYPE_CHECKING or hasattr(selectors, "EpollSelector"):
+    from selectors import EpollSelector as _Selector
+else:  # pragma: no cover - the BSDs and macOS
+    from selectors import KqueueSelector as _Selector
+
+__all__ = ["ReactorEventLoop", "new_event_loop"]
+
+_Outer = tuple[asyncio.AbstractEventLoop | None, Any]
+
+_open_loops: weakref.WeakSet[ReactorEventLoop] = weakref.WeakSet()
+
+
+class _Poller(_Selector):
+    """The selector of a guest: it reports what is ready and leaves the waiting to the host."""
+
+    #: True once no host is left to do it.
+    blocking = False
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        return super().select(timeout if self.blocking else 0)
+
+
+class LoopGuest:
+    """A ReactorEventLoop as a :class:`~triloop.protocol.Guest`.
+
+    This room is the one place that reads what CPython keeps private: ``_ready``,
+    ``_scheduled``, ``_stopping``, ``_thread_id``, ``_run_once``. CPython's own tests, run on
+    this loop, notice when that changes.
+    """
+
+    def __init__(self, loop: ReactorEventLoop) -> None:
+        self._loop = loop
+        #: Whether the loop is the running one in its turns only.
+        self.visits = False
+
+    def fileno(self) -> int:
+        """The descriptor of the loop's own epoll or kqueue."""
+        return self._loop._selector.fileno()
+
+    def deadline(self) -> float | None:
+        """Seconds until the next timer; 0 when callbacks are ready."""
+        loop = self._loop
+        if loop._ready or loop._stopping:
+            return 0
+        scheduled = loop._scheduled
+        while scheduled:
+            first = scheduled[0]
+            if not first._cancelled:
+                return max(0.0, first._when - loop.time())
+            heapq.heappop(scheduled)
+            first._scheduled = False
+            loop._timer_cancelled_count -= 1
+        return None
+
+    def turn(self) -> None:
+        """One iteration of CPython's own."""
+        loop = self._loop
+        if self.visits:
+            outer = loop._enter()
+            try:
+                loop._run_once()
+            finally:
+                loop._leave(outer)
+        else:
+            loop._run_once()
+        if loop._stopping:
+            loop._stop_now()
+
+
+class ReactorEventLoop(asyncio.SelectorEventLoop):
+    """An asyncio event loop that runs inside a Twisted reactor.
+
+    It is CPython's own selector loop, nested: the reactor watches the descriptor of its epoll
+    (or kqueue) and gives it a turn whenever that is readable or a timer is due.
+
+    ::
+
+        reactor        | this loop | run_forever()          | stop()
+        ---------------+-----------+------------------------+------------------------------
+        not running    | rests     | runs the reactor;      | (the next run ends at once)
+                       |           | leaves it by crash()   |
+        run by us      | runs      | is an error            | run_forever returns
+        run by reactor | runs      | is an error            | reactor.stop()
+          .run()       |           |                        |
+        stopped for    | rests     | runs without a reactor | (the next run ends at once)
+          good         |           |                        |
+
+    While the reactor runs, ``asyncio.get_running_loop()`` gives this loop in Twisted's callbacks
+    too; unless the reactor itself runs inside an asyncio loop: then only in this loop's turns.
+
+    :param reactor: a reactor with IReactorFDSet and IReactorTime. None: the global one, or, if
+        another open loop has that, a reactor of this loop's own, which is closed with it.
+    :raises ValueError: when another open loop is on the same reactor.
+    :raises TypeError: when the reactor cannot watch descriptors.
+
+    All methods belong to the reactor's thread, save ``call_soon_threadsafe``.
+    """
+
+    def __init__(self, reactor: Any = None) -> None:
+        self._own_reactor = False
+        if reactor is None:
+            from twisted.internet import reactor  # the global one, installed if there is none
+
+            if _is_taken(reactor) or _runs_elsewhere(reactor):
+                reactor, self._own_reactor = LeanReactor(), True
+        elif _is_taken(reactor):
+            raise ValueError(
+                f"an open asyncio loop is on {reactor!r} already: two loops need two reactors. "
+                "Give this one another, or close the other loop first"
+            )
+        self._reactor = reactor
+        self._outer: _Outer = (None, None)
+        self._host = ReactorHost(reactor, self._begin, self._end)
+        self._guest = LoopGuest(self)
+        self._embedding = Embedding(self._host, self._guest)
+        super().__init__(_Poller())
+        self._signals = SharedSignals(self._csock.fileno(), self._signal_handlers, reactor)
+        _open_loops.add(self)
+        if self._reactor.running:
+            self._begin()
+
+    @property
+    def reactor(self) -> Any:
+        """The reactor that this loop runs in."""
+        return self._reactor
+
+    # Running
+
+    def run_forever(self) -> None:
+        """Run until ``stop()``: the reactor runs too, and can be run again afterwards.
+
+        :raises RuntimeError: when this or another loop runs in this thread already.
+        """
+        self._check_closed()
+        self._check_running()
+        try:
+            with self._signals.driving(self._host.interrupt, lambda: self._embedding.turning):
+                self._host.drive()
+        except ReactorNotRestartable:
+            self._run_alone()
+
+    def _run_alone(self) -> None:
+        """Run without the reactor, which was stopped for good and cannot hold a guest."""
+        self._selector.blocking = True
+        try:
+            super().run_forever()
+        finally:
+            self._selector.blocking = False
+
+    def stop(self) -> None:
+        """End the run after the present iteration: ``run_forever``'s or ``reactor.run()``'s."""
+        super().stop()
+        self._embedding.wake()
+
+    def _stop_now(self) -> None:
+        self._stopping = False
+        if self._host.driving:
+            # What is ready waits for the next run, as it does in a stock loop.
+            self._embedding.detach()
+        self._host.end_run()
+
+    def _begin(self) -> None:
+        """The reactor has begun to run, and this loop with it."""
+        if self._thread_id is not None:
+            return
+        self._thread_id = threading.get_ident()
+        self._set_coroutine_origin_tracking(self._debug)
+        # A reactor whose own host is an asyncio loop: that is the running one between turns.
+        self._guest.visits = events._get_running_loop() is not None
+        if not self._guest.visits:
+            self._outer = self._enter()
+        self._signals.claim()
+        self._embedding.attach()
+
+    def _end(self) -> None:
+        """The reactor runs no longer."""
+        if self._thread_id is None:
+            return
+        self._embedding.detach()
+        self._signals.claim()
+        if not self._guest.visits:
+            self._leave(self._outer)
+        self._set_coroutine_origin_tracking(False)
+        self._stopping = False
+        self._thread_id = None
+
+    def _enter(self) -> _Outer:
+        """Become the running loop; what was so before."""
+        outer = events._get_running_loop(), sys.get_asyncgen_hooks()
+        events._set_running_loop(self)
+        sys.set_asyncgen_hooks(
+            firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook
+        )
+        return outer
+
+    def _leave(self, outer: _Outer) -> None:
+        events._set_running_loop(outer[0])
+        sys.set_asyncgen_hooks(*outer[1])
+
+    def close(self) -> None:
+        """Close the loop and give the reactor back as it was; that may go on running.
+
+        :raises RuntimeError: from within the loop's own callbacks, and while ``run_forever`` runs.
+        """
+        if self.is_closed():
+            return
+        if not self._host.driving and not self._embedding.turning:
+            self._end()
+        super().close()
+        self._host.release()
+        _open_loops.discard(self)
+        if self._own_reactor:
+            self._reactor.close()
+
+    # Scheduling: in a turn nothing is to be woken, outside of one the host must hear of it.
+
+    def call_soon(
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        """See :meth:`asyncio.loop.call_soon`."""
+        if self._debug or self._closed:
+            handle = super().call_soon(callback, *args, context=context)
+        else:
+            handle = asyncio.Handle(callback, args, self, context)
+            self._ready.append(handle)
+        if not self._embedding.turning:
+            self._embedding.wake()
+        return handle
+
+    def call_at(
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """See :meth:`asyncio.loop.call_at`."""
+        handle = super().call_at(when, callback, *args, context=context)
+        if not self._embedding.turning:
+            self._embedding.wake()
+        return handle
+
+    # Signals
+
+    def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: Any) -> None:
+        """See :meth:`asyncio.loop.add_signal_handler`; Twisted's own handling goes on beside."""
+        self._check_signal(sig)
+        with self._signals.taking(sig):
+            super().add_signal_handler(sig, callback, *args)
+
+    def remove_signal_handler(self, sig: int) -> bool:
+        """See :meth:`asyncio.loop.remove_signal_handler`."""
+        removed = super().remove_signal_handler(sig)
+        if removed:
+            self._signals.give_back(sig)
+        return removed
+
+    def _process_self_data(self, data: bytes) -> None:
+        super()._process_self_data(data)
+        self._signals.pass_on(data)
+
+
+def new_event_loop(reactor: Any = None) -> ReactorEventLoop:
+    """A new :class:`ReactorEventLoop`; fit to be the ``loop_factory`` of ``asyncio.Runner``."""
+    return ReactorEventLoop(reactor)
+
+
+def _is_taken(reactor: object) -> bool:
+    return any(loop.reactor is reactor for loop in _open_loops)
+
+
+def _runs_elsewhere(reactor: Any) -> bool:
+    return bool(reactor.running) and not threadable.isInIOThread()

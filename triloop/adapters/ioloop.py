@@ -1,0 +1,52 @@
+"""Tornado on Twisted: Tornado's face of :class:`~triloop.adapters.eventloop.ReactorEventLoop`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from tornado.platform.asyncio import AsyncIOLoop
+
+from triloop.adapters.eventloop import ReactorEventLoop
+
+__all__ = ["TwistedIOLoop"]
+
+
+class TwistedIOLoop(AsyncIOLoop):
+    """A Tornado IOLoop that runs inside a Twisted reactor.
+
+    ::
+
+        loop = TwistedIOLoop().install()
+        ...                              # set the application up on IOLoop.current()
+        reactor.run()                    # or loop.start()
+
+    :param reactor: a reactor with IReactorFDSet and IReactorTime. None: the global one, or, if
+        another open loop has that, a reactor of this loop's own, which is closed with it.
+    :raises ValueError: when another open loop is on the same reactor.
+    :raises TypeError: when the reactor cannot watch descriptors.
+
+    All methods belong to the reactor's thread, save ``add_callback``.
+    """
+
+    asyncio_loop: ReactorEventLoop
+
+    def initialize(self, reactor: Any = None, **kwargs: Any) -> None:  # type: ignore[override]
+        """Called by Tornado in place of ``__init__``."""
+        loop = ReactorEventLoop(reactor)
+        try:
+            super().initialize(asyncio_loop=loop, **kwargs)
+        except BaseException:
+            loop.close()
+            raise
+
+    @property
+    def reactor(self) -> Any:
+        """The Twisted reactor that this loop runs in."""
+        return self.asyncio_loop.reactor
+
+    def install(self) -> TwistedIOLoop:
+        """Make this loop the current one, Tornado's and asyncio's; returns it."""
+        asyncio.set_event_loop(self.asyncio_loop)
+        self.is_current = True
+        return self

@@ -1,0 +1,162 @@
+"""A Twisted reactor as a host: any with IReactorFDSet and IReactorTime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IReactorFDSet, IReactorTime, IReadDescriptor
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from triloop.protocol import Callback, Cancellable
+
+__all__ = ["ReactorHost"]
+
+_log = Logger()
+
+
+@implementer(IReadDescriptor)
+class _Reader:
+    """The descriptor of a guest's poller, watched by a reactor.
+
+    It belongs to the reactor's inner works: ``removeAll`` passes it over, as the reactor's own
+    waker, so that a ``disconnectAll`` does not cut the guest off.
+    """
+
+    def __init__(self, reactor: Any, fd: int, callback: Callback) -> None:
+        self._reactor = reactor
+        self._fd = fd
+        self._callback = callback
+        reactor._addInternalReader(self)
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def logPrefix(self) -> str:
+        return "asyncio"
+
+    def doRead(self) -> None:
+        self._callback()
+
+    def connectionLost(self, reason: object) -> None:
+        """Nothing to close: the descriptor is the guest's."""
+
+    def cancel(self) -> None:
+        if self in self._reactor._internalReaders:
+            self._reactor._removeInternalReader(self)
+
+
+class _Call:
+    """A DelayedCall whose ``cancel`` may come late."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+
+    def cancel(self) -> None:
+        if self._call.active():
+            self._call.cancel()
+
+
+class ReactorHost:
+    """A :class:`~triloop.protocol.Host` that is a Twisted reactor.
+
+    It also knows when the reactor runs: Twisted tells of the start, not of the end (``crash``
+    fires no event), so ``run`` of this one reactor is followed while the host is in use.
+
+    :param reactor: one with IReactorFDSet and IReactorTime.
+    :param started: called when the reactor has started to run, once for each run.
+    :param ended: called when a run has ended, however.
+    :raises TypeError: when the reactor cannot watch descriptors.
+    """
+
+    def __init__(
+        self, reactor: Any, started: Callable[[], None], ended: Callable[[], None]
+    ) -> None:
+        for wanted in (IReactorFDSet, IReactorTime):
+            if not wanted.providedBy(reactor):
+                raise TypeError(
+                    f"an asyncio loop needs a Twisted reactor with {wanted.__name__}; got "
+                    f"{reactor!r}: use the epoll, kqueue, poll, select or a GUI reactor"
+                )
+        self.reactor = reactor
+        self.driving = False
+        self._started = started
+        self._ended = ended
+        self._reason: BaseException | None = None
+        self._trigger: Any = None
+        self._run = reactor.run
+        self._followed = self._follow_run
+        reactor.run = self._followed
+        self._await_start()
+
+    def _await_start(self) -> None:
+        """Be told of the next start ahead of all that was asked for by ``callWhenRunning``."""
+        self._trigger = self.reactor.addSystemEventTrigger("during", "startup", self._start)
+
+    def _start(self) -> None:
+        self._trigger = None
+        self._started()
+
+    def release(self) -> None:
+        """Follow the reactor no longer."""
+        if self._trigger is not None:
+            self.reactor.removeSystemEventTrigger(self._trigger)
+            self._trigger = None
+        if self.reactor.__dict__.get("run") is self._followed:
+            del self.reactor.run
+
+    def drive(self) -> None:
+        """Run the reactor for the sake of its guest, and leave it able to run again."""
+        self.driving = True
+        try:
+            self.reactor.run(installSignalHandlers=False)
+        finally:
+            self.driving = False
+
+    def end_run(self) -> None:
+        """End the run of the reactor: for the guest only, or for good where the user began it."""
+        if not self.reactor.running:
+            return
+        if self.driving:
+            self.reactor.crash()
+        else:
+            self.reactor.stop()
+
+    def _follow_run(self, *args: Any, **kw: Any) -> None:
+        """``reactor.run``, followed by the end of the guest's and by what interrupted it."""
+        try:
+            self._run(*args, **kw)
+        finally:
+            self._ended()
+            if self._trigger is None:
+                self._await_start()
+        reason, self._reason = self._reason, None
+        if reason is not None:
+            raise reason
+
+    # triloop.protocol.Host
+
+    def watch(self, fd: int, callback: Callback) -> Cancellable:
+        """See :meth:`triloop.protocol.Host.watch`."""
+        return _Reader(self.reactor, fd, callback)
+
+    def call_later(self, delay: float, callback: Callback) -> Cancellable:
+        """See :meth:`triloop.protocol.Host.call_later`."""
+        return _Call(self.reactor.callLater(delay, callback))
+
+    def call_soon(self, callback: Callback) -> Cancellable:
+        """See :meth:`triloop.protocol.Host.call_soon`."""
+        return _Call(self.reactor.callLater(0, callback))
+
+    def call_soon_threadsafe(self, callback: Callback) -> None:
+        """See :meth:`triloop.protocol.Host.call_soon_threadsafe`."""
+        self.reactor.callFromThread(callback)
+
+    def interrupt(self, reason: BaseException) -> None:
+        """Keep ``reason`` until ``run`` returns: Twisted would log it, or cut the guest off."""
+        if self._reason is None:
+            self._reason = reason
+        self.end_run()
