@@ -50,7 +50,7 @@ def test_example_runs(example: Example, tmp_path: Path) -> None:
     program = tmp_path / "example.py"
     program.write_text(example.code, encoding="utf-8")
     ended = subprocess.run(
-        [sys.executable, "-X", "dev", program],
+        [sys.executable, program],
         capture_output=True,
         text=True,
         timeout=PATIENCE,

@@ -254,11 +254,19 @@ class BotMember:
 # The three together.
 
 
+class CannotOpenError(Exception):
+    """A port cannot be had."""
+
+
 async def serve(reactor: IReactorTCP, owner: str, options: argparse.Namespace) -> None:
     """Opens the room and keeps it open until SIGINT or SIGTERM."""
     told = told_to_end()
     room = Room()
-    chat = reactor.listenTCP(options.chat_port, ChatPort(room), interface=options.interface)
+    try:
+        sockets = tornado.netutil.bind_sockets(options.http_port, options.interface)
+        chat = reactor.listenTCP(options.chat_port, ChatPort(room), interface=options.interface)
+    except (OSError, CannotListenError) as error:
+        raise CannotOpenError(error) from error
     chat_port = cast("IPv4Address", chat.getHost()).port
     application = tornado.web.Application(
         [
@@ -268,7 +276,6 @@ async def serve(reactor: IReactorTCP, owner: str, options: argparse.Namespace) -
         template_path=HERE,
     )
     web = tornado.httpserver.HTTPServer(application)
-    sockets = tornado.netutil.bind_sockets(options.http_port, options.interface)
     web.add_sockets(sockets)
     bot = asyncio.create_task(BotMember(room).live())
     print_addresses(owner, options.interface, sockets[0].getsockname()[1], chat_port)
@@ -362,7 +369,7 @@ def main() -> None:
     options = parser.parse_args()
     try:
         HOSTS[options.host](options)
-    except (OSError, CannotListenError) as error:
+    except CannotOpenError as error:
         sys.exit(f"{error}\nTry other ports: make demo HTTP_PORT=0 CHAT_PORT=0 takes free ones.")
 
 

@@ -185,11 +185,12 @@ def test_ends_cleanly_with_everybody_connected(demo: Demo, signal_number: int) -
         assert terminal.lines.read() is not None  # up to the end of the stream
 
 
-def test_a_taken_port_is_told_with_the_remedy() -> None:
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_taken_port_is_told_with_the_remedy(host: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ended = subprocess.run(
-            [*PYTHON, ROOM, f"--http-port={port}", "--chat-port=0"],
+            [*PYTHON, ROOM, "--host", host, f"--http-port={port}", "--chat-port=0"],
             capture_output=True,
             text=True,
             timeout=PATIENCE,
