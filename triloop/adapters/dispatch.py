@@ -10,6 +10,8 @@ from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.python import context, log
 from twisted.python.log import ILogContext
 
+from triloop.adapters.streams import EarlyWriter
+
 if TYPE_CHECKING or sys.platform == "linux":
     from select import EPOLLIN
 
@@ -35,6 +37,10 @@ class LeanReactor(PollReactor):
     Twisted's KQueueReactor, with no other way than that one's.
     """
 
+    def __init__(self) -> None:
+        self._early: list[EarlyWriter] = []
+        super().__init__()
+
     def descriptor(self) -> int:
         """The reactor's own epoll or kqueue, itself pollable."""
         return int(getattr(self, _POLLER).fileno())
@@ -57,7 +63,13 @@ class LeanReactor(PollReactor):
     if _POLLER == "_poller":
         doIteration = doPoll
 
+    def write_early(self, stream: EarlyWriter) -> None:
+        """Call ``doWrite`` of ``stream`` once the present callback has returned."""
+        stream.batch = self._early
+        self._early.append(stream)
+
     def _dispatch(self, events: list[tuple[int, int]]) -> None:
+        """Do what the poller found, one selectable at a time, each in its log context."""
         contexts = context.theContextTracker.currentContext().contexts
         outer = context.get(ILogContext)
         top = len(contexts)
@@ -85,8 +97,43 @@ class LeanReactor(PollReactor):
                     log.err()
                 if why:
                     self._lose(selectable, why, read)
+                if self._early:
+                    self.flush()
         finally:
             del contexts[top:]
+
+    def flush(self) -> None:
+        """Call ``doWrite`` of all that :meth:`write_early` was called for."""
+        batch, self._early = self._early, []
+        for stream in batch:
+            if stream.batch is batch:
+                log.callWithLogger(stream, self._write_out, stream, batch)
+
+    def _write_out(self, stream: EarlyWriter, batch: list[EarlyWriter]) -> None:
+        try:
+            why = stream.doWrite()
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as problem:
+            why = problem
+            log.err()
+        if why:
+            self._lose(stream, why, False)
+        elif stream.batch is batch:
+            # The kernel has not taken it all: the poller shall tell when there is room.
+            stream.batch = None
+            self.addWriter(stream)
+
+    def getWriters(self) -> list[Any]:
+        """See :meth:`twisted.internet.interfaces.IReactorFDSet.getWriters`."""
+        return super().getWriters() + [s for s in self._early if s.batch is self._early]
+
+    def removeAll(self) -> list[Any]:
+        """See :meth:`twisted.internet.interfaces.IReactorFDSet.removeAll`."""
+        early = [stream for stream in self._early if stream.batch is self._early]
+        for stream in early:
+            stream.batch = None
+        return list(dict.fromkeys([*super().removeAll(), *early]))
 
     def _do_event(self, selectable: Any, fd: int, event: int) -> tuple[Any, bool]:
         """Do anything but a plain read; why the selectable is lost, and whether by reading."""

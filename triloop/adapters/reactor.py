@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 import traceback
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from twisted.internet.base import DelayedCall, ReactorBase
 from twisted.internet.main import installReactor
 from twisted.internet.posixbase import PosixReactorBase
 
+from triloop.adapters import streams
 from triloop.adapters.asyncio_host import AsyncioHost
 from triloop.adapters.dispatch import LeanReactor
 from triloop.adapters.timers import TimedCalls
@@ -39,16 +41,19 @@ class ReactorGuest:
         reactor = self._reactor
         if not reactor._started:
             return None
-        if reactor.threadCallQueue or reactor._justStopped:
+        if reactor._early or reactor.threadCallQueue or reactor._justStopped:
             return 0
         return reactor.timeout()
 
     def turn(self) -> None:
         """One pass of Twisted's main loop; I/O first, so that what it schedules runs at once."""
-        self._reactor.doIteration(0)
-        self._reactor.runUntilCurrent()
-        if self._reactor._iterating:
-            self._reactor._asyncioEventloop.stop()
+        reactor = self._reactor
+        reactor.doIteration(0)
+        reactor.runUntilCurrent()
+        if reactor._early:
+            reactor.flush()
+        if reactor._iterating:
+            reactor._asyncioEventloop.stop()
 
 
 class TornadoReactor(TimedCalls, LeanReactor, AsyncioSelectorReactor):
@@ -254,6 +259,71 @@ class TornadoReactor(TimedCalls, LeanReactor, AsyncioSelectorReactor):
         """See :meth:`twisted.internet.interfaces.IReactorFDSet.addWriter`."""
         self._follow()
         LeanReactor.addWriter(self, writer)
+
+    def write_early(self, stream: streams.EarlyWriter) -> None:
+        """Call ``doWrite`` of ``stream`` once the present callback has returned."""
+        LeanReactor.write_early(self, stream)
+        if not self._embedding.turning:
+            self._follow()
+            self._embedding.wake()
+
+    # IReactorTCP, IReactorUNIX, IReactorSocket: the lean transports
+
+    def listenTCP(
+        self, port: int, factory: Any, backlog: int = 50, interface: str = ""
+    ) -> streams.Port:
+        """See :meth:`twisted.internet.interfaces.IReactorTCP.listenTCP`."""
+        listening = streams.Port(port, factory, backlog, interface, self)
+        listening.startListening()
+        return listening
+
+    def connectTCP(
+        self, host: str, port: int, factory: Any, timeout: float = 30, bindAddress: Any = None
+    ) -> streams.Connector:
+        """See :meth:`twisted.internet.interfaces.IReactorTCP.connectTCP`; timeout in seconds."""
+        connector = streams.Connector(host, port, factory, timeout, bindAddress, self)
+        connector.connect()
+        return connector
+
+    def listenUNIX(
+        self, address: Any, factory: Any, backlog: int = 50, mode: int = 0o666, wantPID: bool = False
+    ) -> streams.UNIXPort:
+        """See :meth:`twisted.internet.interfaces.IReactorUNIX.listenUNIX`."""
+        listening = streams.UNIXPort(address, factory, backlog, mode, self, wantPID)
+        listening.startListening()
+        return listening
+
+    def connectUNIX(
+        self, address: Any, factory: Any, timeout: float = 30, checkPID: bool = False
+    ) -> streams.UNIXConnector:
+        """See :meth:`twisted.internet.interfaces.IReactorUNIX.connectUNIX`; timeout in seconds."""
+        connector = streams.UNIXConnector(address, factory, timeout, self, checkPID)
+        connector.connect()
+        return connector
+
+    def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
+        """See :meth:`twisted.internet.interfaces.IReactorSocket.adoptStreamPort`."""
+        self._check_family(addressFamily)
+        listening: Any
+        if addressFamily == socket.AF_UNIX:
+            listening = streams.UNIXPort._fromListeningDescriptor(self, fileDescriptor, factory)
+        else:
+            listening = streams.Port._fromListeningDescriptor(
+                self, fileDescriptor, addressFamily, factory
+            )
+        listening.startListening()
+        return listening
+
+    def adoptStreamConnection(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
+        """See :meth:`twisted.internet.interfaces.IReactorSocket.adoptStreamConnection`."""
+        self._check_family(addressFamily)
+        if addressFamily == socket.AF_UNIX:
+            return streams.UNIXServer._fromConnectedSocket(fileDescriptor, factory, self)
+        return streams.Server._fromConnectedSocket(fileDescriptor, addressFamily, factory, self)
+
+    def _check_family(self, family: int) -> None:
+        if family not in self._supportedAddressFamilies:
+            raise error.UnsupportedAddressFamily(family)
 
     # IReactorProcess
 

@@ -1,0 +1,139 @@
+"""The TCP and UNIX stream transports that a :class:`TornadoReactor` hands out.
+
+They are Twisted's own, with one difference: what a callback writes is sent as soon as that
+callback has returned, not after a round through the poller. Twisted asks to be told that the
+socket is writable (one ``epoll_ctl``), waits, writes, and takes the request back (another one);
+the socket of a connection that is not flooded is writable all the time.
+
+It is ``doWrite`` that is called early, and from the reactor, never from within ``write``. So
+everything keeps its order and its meaning: several writes of one callback leave in one ``send``;
+producers, half-close, ``loseConnection``, TLS and passed descriptors work as ever. Where the
+kernel does not take it all, the rest waits for the poller as before.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+from twisted.internet import tcp, unix
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
+
+__all__ = ["Connector", "Port", "Server", "UNIXConnector", "UNIXPort", "UNIXServer"]
+
+#: The socket, or the kernel, has no room at present.
+_FULL = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS)
+
+
+class EarlyWriter(tcp.Connection):
+    """A connection that asks the reactor for an early ``doWrite`` before it bothers the poller."""
+
+    #: The batch of the reactor's early writers that this one is in.
+    batch: list[EarlyWriter] | None = None
+
+    def startWriting(self) -> None:
+        """Have ``doWrite`` called, once now and then whenever the socket is writable."""
+        if self.batch is None:
+            if self.connected:
+                self.reactor.write_early(self)
+            else:
+                self.reactor.addWriter(self)
+
+    def stopWriting(self) -> None:
+        """Have ``doWrite`` called no more."""
+        if self.batch is None:
+            self.reactor.removeWriter(self)
+        else:
+            self.batch = None
+
+    def doWrite(self) -> Any:
+        """As Twisted's, and shorter where one ``send`` may do it all."""
+        if (
+            self.dataBuffer
+            or self.disconnecting
+            or self._writeDisconnecting
+            or not 0 < self._tempDataLen <= self.SEND_LIMIT
+            or (self.producer is not None and (self.producerPaused or not self.streamingProducer))
+        ):
+            return super().doWrite()
+        chunks = self._tempDataBuffer
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        sent = self.writeSomeData(data)
+        if sent == len(data):
+            self.stopWriting()
+        elif isinstance(sent, Exception):
+            return sent
+        else:
+            self.dataBuffer = data
+            self.offset = sent
+        chunks.clear()
+        self._tempDataLen = 0
+        return None
+
+
+class TCPStream(EarlyWriter):
+    """A TCP connection with nothing between the socket and its protocol."""
+
+    def doRead(self) -> Any:
+        """Hand what the socket has to the protocol."""
+        try:
+            data = self.socket.recv(self.bufferSize)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return CONNECTION_LOST
+        if not data:
+            return CONNECTION_DONE
+        self.protocol.dataReceived(data)
+        return None
+
+    def writeSomeData(self, data: bytes) -> Any:
+        """Send what the socket takes of ``data``; how much that was, or why it is lost."""
+        if len(data) > self.SEND_LIMIT:
+            return super().writeSomeData(data)
+        try:
+            return self.socket.send(data)
+        except OSError as problem:
+            return 0 if problem.errno in _FULL else CONNECTION_LOST
+
+
+class Server(TCPStream, tcp.Server):
+    """The server's end of a TCP connection."""
+
+
+class Client(TCPStream, tcp.Client):
+    """The client's end of a TCP connection."""
+
+
+class Port(tcp.Port):
+    """A listening TCP port."""
+
+    transport = Server
+
+
+class Connector(tcp.Connector):
+    """Connects by TCP."""
+
+    def _makeTransport(self) -> tcp.Client:
+        return Client(self.host, self.port, self.bindAddress, self, self.reactor)
+
+
+class UNIXServer(EarlyWriter, unix.Server):
+    """The server's end of a UNIX connection."""
+
+
+class UNIXClient(EarlyWriter, unix.Client):
+    """The client's end of a UNIX connection."""
+
+
+class UNIXPort(unix.Port):
+    """A listening UNIX port."""
+
+    transport = UNIXServer
+
+
+class UNIXConnector(unix.Connector):
+    """Connects to a UNIX socket."""
+
+    def _makeTransport(self) -> unix.Client:
+        return UNIXClient(self.address, self, self.reactor, self.checkPID)
