@@ -93,13 +93,16 @@ class Embedding:
     def attach(self) -> None:
         """Begin to run the guest in the host; work that is ready gets its turn soon.
 
+        What the host raises when it cannot watch the guest's descriptor is passed on, and the
+        guest stays detached.
+
         :raises RuntimeError: when it is attached already.
         """
         if self._attached:
             raise RuntimeError("this guest is attached already: detach it first")
-        self._attached = True
-        self._thread = threading.get_ident()
         self._watch = self.host.watch(self.guest.fileno(), self._ready)
+        self._thread = threading.get_ident()
+        self._attached = True
         self.wake()
 
     def detach(self) -> None:
@@ -151,8 +154,9 @@ class Embedding:
         self.turning = True
         try:
             delay = self._rounds()
-        except BaseException as reason:
-            self._end_turn(self.guest.deadline())
+        except BaseException as reason:  # noqa: BLE001 - handed over to the host
+            # A guest in this state is asked nothing; the look that is due finds out.
+            self._end_turn(0)
             self.host.interrupt(reason)
         else:
             self._end_turn(delay)
