@@ -1,0 +1,267 @@
+"""A clock, a host and a guest of no framework: all that the engine needs, and all under control.
+
+The host is a small event loop with the order of a real one: it polls, then runs what the poll
+found. It checks by itself what no host may ever see: an exception that escapes the engine, more
+than one timer, a turn within a turn.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from triloop.embedding import Embedding
+    from triloop.protocol import Callback
+
+Work = Callable[[], object]
+
+
+class FakeClock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Request:
+    """What the host was asked for: a watch, a timer or a soon."""
+
+    def __init__(self, callback: Callback, due: float = 0.0) -> None:
+        self.callback = callback
+        self.due = due
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class FakeHost:
+    """An event loop that runs a pass at a time.
+
+    :param clock: what its timers go by.
+    :param raises: whether ``interrupt`` raises its reason, as an asyncio loop does, or keeps it,
+        as a reactor does.
+    """
+
+    def __init__(self, clock: FakeClock, *, raises: bool = False) -> None:
+        self.clock = clock
+        self.raises = raises
+        self.readable: Callable[[int], bool] = lambda fd: False
+        self.watches: dict[int, Request] = {}
+        self.timers: list[Request] = []
+        self.soon: list[Request] = []
+        #: Calls of other threads; ``list.append`` is atomic.
+        self.from_threads: list[Callback] = []
+        #: The host's own work, which a guest must not starve.
+        self.own: list[Work] = []
+        self.reasons: list[BaseException] = []
+        self.interrupted: Callable[[], object] = lambda: None
+        #: Engine callbacks that were run, and requests that were made, of each kind.
+        self.called = 0
+        self.watched = self.timed = self.soons = 0
+
+    # triloop.protocol.Host
+
+    def watch(self, fd: int, callback: Callback) -> Request:
+        if fd < 0:
+            raise ValueError(f"{fd} is no descriptor")
+        assert fd not in self.watches or self.watches[fd].cancelled, "watched twice"
+        self.watched += 1
+        self.watches[fd] = Request(callback)
+        return self.watches[fd]
+
+    def call_later(self, delay: float, callback: Callback) -> Request:
+        assert delay > 0, "what is due at once is no matter for a timer"
+        self.timed += 1
+        timer = Request(callback, self.clock() + delay)
+        self.timers.append(timer)
+        return timer
+
+    def call_soon(self, callback: Callback) -> Request:
+        self.soons += 1
+        request = Request(callback)
+        self.soon.append(request)
+        return request
+
+    def call_soon_threadsafe(self, callback: Callback) -> None:
+        self.from_threads.append(callback)
+
+    def interrupt(self, reason: BaseException) -> None:
+        self.reasons.append(reason)
+        self.interrupted()
+        if self.raises:
+            raise reason
+
+    # What the host holds
+
+    def watching(self) -> list[Request]:
+        return [watch for watch in self.watches.values() if not watch.cancelled]
+
+    def armed(self) -> list[Request]:
+        return [timer for timer in self.timers if not timer.cancelled]
+
+    def pending(self) -> list[Request]:
+        return [request for request in self.soon if not request.cancelled]
+
+    def holds_nothing(self) -> bool:
+        return not (self.watching() or self.armed() or self.pending())
+
+    def is_idle(self) -> bool:
+        """Whether a poll would block now."""
+        return not (self._found() or self.pending() or self.from_threads or self.own)
+
+    def next_timer(self) -> float:
+        """When a poll that blocks would end by itself; infinite without a timer."""
+        return min((timer.due for timer in self.armed()), default=math.inf)
+
+    # Running
+
+    def run_pass(self, *, backwards: bool = False) -> None:
+        """Poll, then run what was found; ``backwards`` runs it in the opposite order."""
+        found = self._found()
+        self.timers = [timer for timer in self.armed() if timer not in found]
+        batch: list[Request | Work] = [*found, *self.pending()]
+        self.soon = []
+        batch += self.from_threads + self.own
+        self.from_threads, self.own = [], []
+        if backwards:
+            batch.reverse()
+        for one in batch:
+            self._run(one)
+
+    def run_until_idle(self, limit: int) -> int:
+        """Run passes until a poll would block; how many that took.
+
+        :raises AssertionError: when it is more than ``limit``: a busy loop.
+        """
+        passes = 0
+        while not self.is_idle():
+            assert passes < limit, f"still busy after {limit} passes"
+            self.run_pass()
+            passes += 1
+        return passes
+
+    def fire_early(self) -> None:
+        """Fire the armed timer before it is due."""
+        (timer,) = self.armed()
+        self.timers = []
+        self._run(timer)
+
+    def _found(self) -> list[Request]:
+        readable = [
+            watch for fd, watch in self.watches.items() if not watch.cancelled and self.readable(fd)
+        ]
+        return readable + [timer for timer in self.armed() if timer.due <= self.clock()]
+
+    def _run(self, one: Request | Work) -> None:
+        if not isinstance(one, Request):
+            one()
+        elif not one.cancelled:
+            self.called += 1
+            one.callback()
+
+
+class GuestTimer:
+    """A timer of the guest; it is moved by setting ``due``."""
+
+    def __init__(self, due: float, work: Work) -> None:
+        self.due = due
+        self.work = work
+
+
+class FakeGuest:
+    """A loop with ready work, I/O and timers; like a real one it wakes on work from outside.
+
+    :param clock: what its timers go by.
+    """
+
+    FD = 7
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.fd = self.FD
+        self.embedding: Embedding | None = None
+        self.ready: deque[Work] = deque()
+        self.io: deque[Work] = deque()
+        self.timers: list[GuestTimer] = []
+        self.turns = 0
+        self.in_turn = False
+        self.before_turn: Callable[[], object] = lambda: None
+        self.fails_with: BaseException | None = None
+
+    # triloop.protocol.Guest
+
+    def fileno(self) -> int:
+        return self.fd
+
+    def deadline(self) -> float | None:
+        if self.fails_with is not None:
+            raise self.fails_with
+        if self.ready:
+            return 0
+        if not self.timers:
+            return None
+        return max(0.0, min(timer.due for timer in self.timers) - self.clock())
+
+    def turn(self) -> None:
+        assert not self.in_turn, "a turn within a turn"
+        self.in_turn = True
+        self.turns += 1
+        self.before_turn()
+        try:
+            self._run_once()
+        finally:
+            self.in_turn = False
+
+    # Its users
+
+    def is_readable(self, fd: int) -> bool:
+        return fd == self.fd and bool(self.io)
+
+    def schedule(self, work: Work) -> None:
+        """Have ``work`` run, from any thread."""
+        self.ready.append(work)
+        self._wake()
+
+    def receive(self, work: Work) -> None:
+        """Have ``work`` run as I/O does: nothing but the descriptor tells of it."""
+        self.io.append(work)
+
+    def call_later(self, delay: float, work: Work) -> GuestTimer:
+        timer = GuestTimer(self.clock() + delay, work)
+        self.timers.append(timer)
+        self._wake()
+        return timer
+
+    def move(self, timer: GuestTimer, delay: float) -> None:
+        timer.due = self.clock() + delay
+        self._wake()
+
+    def cancel(self, timer: GuestTimer) -> None:
+        """Without a wake: what is not to be run any more needs none."""
+        self.timers.remove(timer)
+
+    def has_work(self) -> bool:
+        return self.deadline() == 0 or bool(self.io)
+
+    def _wake(self) -> None:
+        if self.embedding is not None:
+            self.embedding.wake()
+
+    def _run_once(self) -> None:
+        self.ready.extend(self.io)
+        self.io.clear()
+        due = [timer for timer in self.timers if timer.due <= self.clock()]
+        self.timers = [timer for timer in self.timers if timer not in due]
+        self.ready.extend(timer.work for timer in sorted(due, key=lambda timer: timer.due))
+        for _ in range(len(self.ready)):
+            self.ready.popleft()()
