@@ -19,7 +19,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test check test-all coverage docs system-tools clean
+.PHONY: demo test check lint types imports fragments test-all coverage docs system-tools clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "triloop needs Python 3.10 or later; set PYTHON=...")'
@@ -41,15 +41,24 @@ demo: $(STAMP)
 test: $(STAMP) system-tools
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-check: $(STAMP) docs
+check: lint types imports fragments docs
+
+lint: $(STAMP)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+types: $(STAMP)
 	$(BIN)/mypy
+
+imports: $(STAMP)
 	$(BIN)/lint-imports
+
+fragments: $(STAMP)
 	$(BIN)/towncrier build --draft --version next >/dev/null
 
+# From scratch: a page that Sphinx finds unchanged would keep its warnings to itself.
 docs: $(STAMP)
-	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+	$(BIN)/sphinx-build -q -E -W --keep-going -b html docs docs/_build/html
 
 test-all: $(STAMP) system-tools
 	$(BIN)/nox

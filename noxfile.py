@@ -32,5 +32,5 @@ DEPENDENCIES: list[str] = nox.project.load_toml("pyproject.toml")["project"]["de
 def tests(session: nox.Session, dependencies: str) -> None:
     pins = oldest(DEPENDENCIES) if dependencies == "oldest" else []
     session.install(".[test]", *pins)
-    session.run("python", "-m", "pip", "list", "--format=freeze", silent=True)
+    session.run("python", "-m", "pip", "list", "--format=freeze")
     session.run("python", "-m", "pytest", *session.posargs)
