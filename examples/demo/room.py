@@ -22,6 +22,7 @@ import tornado.web
 import tornado.websocket
 from tornado.web import url
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReactorTCP
 from twisted.internet.protocol import ServerFactory
@@ -283,7 +284,7 @@ async def serve(reactor: IReactorTCP, owner: str, options: argparse.Namespace) -
         await told.wait()
     finally:
         web.stop()
-        await triloop.as_future(chat.stopListening())
+        await triloop.as_future(maybeDeferred(chat.stopListening))
         await say_goodbye(room)
         bot.cancel()
         await web.close_all_connections()
