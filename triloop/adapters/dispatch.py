@@ -11,6 +11,7 @@ from twisted.python import context, log
 from twisted.python.log import ILogContext
 
 from triloop.adapters.streams import EarlyWriter
+from triloop.adapters.waker import Waker
 
 if TYPE_CHECKING or sys.platform == "linux":
     from select import EPOLLIN
@@ -40,6 +41,9 @@ class LeanReactor(PollReactor):
     def __init__(self) -> None:
         self._early: list[EarlyWriter] = []
         super().__init__()
+
+    def _wakerFactory(self) -> Waker:
+        return Waker()
 
     def descriptor(self) -> int:
         """The reactor's own epoll or kqueue, itself pollable."""

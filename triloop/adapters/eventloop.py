@@ -4,43 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import selectors
+import socket
 import sys
 import threading
 import weakref
-from asyncio import events
+from asyncio import events, selector_events
 from collections.abc import Callable
 from contextvars import Context
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.error import ReactorNotRestartable
 from twisted.python import threadable
 
 from triloop.adapters.dispatch import LeanReactor
+from triloop.adapters.poller import Poller
 from triloop.adapters.reactor_host import ReactorHost
 from triloop.embedding import Embedding
 from triloop.signals import SharedSignals
-
-if TYPE_CHECKING or hasattr(selectors, "EpollSelector"):
-    from selectors import EpollSelector as _Selector
-else:  # pragma: no cover - the BSDs and macOS
-    from selectors import KqueueSelector as _Selector
 
 __all__ = ["ReactorEventLoop", "new_event_loop"]
 
 _Outer = tuple[asyncio.AbstractEventLoop | None, Any]
 
 _open_loops: weakref.WeakSet[ReactorEventLoop] = weakref.WeakSet()
-
-
-class _Poller(_Selector):
-    """The selector of a guest: it reports what is ready and leaves the waiting to the host."""
-
-    #: True once no host is left to do it.
-    blocking = False
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        return super().select(timeout if self.blocking else 0)
 
 
 class LoopGuest:
@@ -88,6 +74,15 @@ class LoopGuest:
             loop._run_once()
         if loop._stopping:
             loop._stop_now()
+        elif loop._ready:
+            loop._selector.skip_next()
+
+
+class StreamTransport(selector_events._SelectorSocketTransport):
+    """CPython's transport, with a buffer that is allocated for every read of a sane size."""
+
+    #: Bytes; CPython's 256 KiB are more than the allocator keeps at hand.
+    max_size = 64 * 1024
 
 
 class ReactorEventLoop(asyncio.SelectorEventLoop):
@@ -136,8 +131,10 @@ class ReactorEventLoop(asyncio.SelectorEventLoop):
         self._host = ReactorHost(reactor, self._begin, self._end)
         self._guest = LoopGuest(self)
         self._embedding = Embedding(self._host, self._guest)
-        super().__init__(_Poller())
-        self._signals = SharedSignals(self._csock.fileno(), self._signal_handlers, reactor)
+        super().__init__(Poller())
+        self._signals = SharedSignals(
+            self._csock.fileno(), self._signal_handlers, self._handle_signal, reactor
+        )
         _open_loops.add(self)
         if self._reactor.running:
             self._begin()
@@ -235,6 +232,23 @@ class ReactorEventLoop(asyncio.SelectorEventLoop):
         if self._own_reactor:
             self._reactor.close()
 
+    def _process_events(self, event_list: Any) -> None:
+        if not self._selector.dispatch(event_list, self):
+            super()._process_events(event_list)
+
+    def _make_socket_transport(
+        self,
+        sock: socket.socket,
+        protocol: asyncio.BaseProtocol,
+        waiter: asyncio.Future[None] | None = None,
+        *,
+        extra: dict[str, Any] | None = None,
+        server: asyncio.AbstractServer | None = None,
+    ) -> StreamTransport:
+        if hasattr(self, "_ensure_fd_no_transport"):
+            self._ensure_fd_no_transport(sock)
+        return StreamTransport(self, sock, protocol, waiter, extra, server)
+
     # Scheduling: in a turn nothing is to be woken, outside of one the host must hear of it.
 
     def call_soon(
@@ -269,10 +283,9 @@ class ReactorEventLoop(asyncio.SelectorEventLoop):
 
     def remove_signal_handler(self, sig: int) -> bool:
         """See :meth:`asyncio.loop.remove_signal_handler`."""
-        removed = super().remove_signal_handler(sig)
-        if removed:
-            self._signals.give_back(sig)
-        return removed
+        self._check_signal(sig)
+        with self._signals.releasing(sig):
+            return super().remove_signal_handler(sig)
 
     def _process_self_data(self, data: bytes) -> None:
         super()._process_self_data(data)

@@ -27,7 +27,7 @@ class _Reader:
     def __init__(self, reactor: Any, fd: int, callback: Callback) -> None:
         self._reactor = reactor
         self._fd = fd
-        self._callback = callback
+        self.doRead = callback
         reactor._addInternalReader(self)
 
     def fileno(self) -> int:
@@ -35,9 +35,6 @@ class _Reader:
 
     def logPrefix(self) -> str:
         return "asyncio"
-
-    def doRead(self) -> None:
-        self._callback()
 
     def connectionLost(self, reason: object) -> None:
         """Nothing to close: the descriptor is the guest's."""

@@ -1,0 +1,83 @@
+"""The selector of a guest loop: it reports what is ready and leaves the waiting to the host."""
+
+from __future__ import annotations
+
+import selectors
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING or sys.platform == "linux":
+    from select import EPOLLIN, EPOLLOUT
+    from selectors import EpollSelector as _Selector
+
+    _NOT_IN, _NOT_OUT = ~EPOLLIN, ~EPOLLOUT
+else:  # pragma: no cover - the BSDs and macOS
+    from selectors import KqueueSelector as _Selector
+
+__all__ = ["MAX_UNPOLLED", "Poller"]
+
+#: Iterations in a row that may run callbacks without asking for I/O in between.
+MAX_UNPOLLED = 8
+
+_RAW = sys.platform == "linux"
+
+
+class Poller(_Selector):
+    """A selector that never blocks, unless it is told that there is no host.
+
+    A stock loop asks the kernel for I/O in every iteration, even while callbacks are ready, so
+    that a chain of them (a task that awaits what is done already, say) pays a system call a
+    link. Here an iteration may go unpolled, up to a bound.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: Whether to wait for I/O: once no host is left to do that.
+        self.blocking = False
+        self._unpolled = 0
+        self._skip = False
+
+    def skip_next(self) -> None:
+        """Let the next ``select`` report nothing, unless too many have done so in a row."""
+        self._skip = self._unpolled < MAX_UNPOLLED
+
+    def select(self, timeout: float | None = None) -> Any:
+        """What is ready; see :meth:`dispatch` for its form.
+
+        :param timeout: seconds to wait, None for ever; regarded by a blocking poller only.
+        """
+        if self.blocking:
+            return super().select(timeout)
+        if self._skip:
+            self._skip = False
+            self._unpolled += 1
+            return ()
+        self._unpolled = 0
+        if _RAW:
+            return self._selector.poll(0, len(self._fd_to_key) or 1)
+        return super().select(0)  # pragma: no cover - the BSDs and macOS
+
+    def dispatch(self, found: Any, loop: Any) -> bool:
+        """Make ready the callbacks of what an unblocked epoll has found, with no detour by keys.
+
+        :returns: False where ``found`` is in the form of the ``selectors`` module instead.
+        """
+        if self.blocking or not _RAW:
+            return False
+        keys, ready = self._fd_to_key, loop._ready
+        for fd, event in found:
+            key = keys.get(fd)
+            if key is None:
+                continue
+            reader, writer = key.data
+            if reader is not None and event & _NOT_OUT:
+                if reader._cancelled:
+                    loop._remove_reader(fd)
+                else:
+                    ready.append(reader)
+            if writer is not None and event & _NOT_IN:
+                if writer._cancelled:
+                    loop._remove_writer(fd)
+                else:
+                    ready.append(writer)
+        return True

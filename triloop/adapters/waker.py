@@ -1,0 +1,58 @@
+"""What wakes a reactor from another thread or a signal handler, also while it is being closed."""
+
+from __future__ import annotations
+
+import socket
+
+from twisted.internet.interfaces import IReadDescriptor
+from zope.interface import implementer
+
+__all__ = ["Waker"]
+
+
+@implementer(IReadDescriptor)
+class Waker:
+    """A socket pair to oneself.
+
+    Twisted's own is a bare pair of descriptor numbers, for a reactor that never closes it: a
+    thread that comes late would write to whatever has that number by then. A closed socket knows
+    that it is closed.
+    """
+
+    disconnected = False
+
+    def __init__(self) -> None:
+        self._reading, self._writing = socket.socketpair()
+        self._reading.setblocking(False)
+        self._writing.setblocking(False)
+
+    def fileno(self) -> int:
+        """The end that becomes readable; -1 once closed."""
+        return self._reading.fileno()
+
+    def logPrefix(self) -> str:
+        """Twisted's name for it in the log."""
+        return "-"
+
+    def wakeUp(self) -> None:
+        """Make the reactor's poller return. From any thread, and from signal handlers."""
+        try:
+            self._writing.send(b"\0")
+        except BlockingIOError:
+            pass  # full of wakes that have not been read yet
+        except OSError:
+            if not self.disconnected:
+                raise
+
+    def doRead(self) -> None:
+        """Forget the wakes: what they were for is looked at in every turn."""
+        try:
+            self._reading.recv(4096)
+        except BlockingIOError:
+            pass
+
+    def connectionLost(self, reason: object) -> None:
+        """Close both ends. Idempotent."""
+        self.disconnected = True
+        self._reading.close()
+        self._writing.close()
