@@ -30,6 +30,10 @@ class Waker:
         """The end that becomes readable; -1 once closed."""
         return self._reading.fileno()
 
+    def writing_fileno(self) -> int:
+        """The end where every byte that is written is a wake; -1 once closed."""
+        return self._writing.fileno()
+
     def logPrefix(self) -> str:
         """Twisted's name for it in the log."""
         return "-"
