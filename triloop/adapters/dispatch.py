@@ -10,8 +10,10 @@ from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.python import context, log
 from twisted.python.log import ILogContext
 
-from triloop.adapters.streams import EarlyWriter
 from triloop.adapters.waker import Waker
+
+if TYPE_CHECKING:
+    from triloop.adapters.streams import EarlyWriter
 
 if TYPE_CHECKING or sys.platform == "linux":
     from select import EPOLLIN
@@ -49,6 +51,11 @@ class LeanReactor(PollReactor):
         """The reactor's own epoll or kqueue, itself pollable."""
         return int(getattr(self, _POLLER).fileno())
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the reactor's own descriptors have been given back."""
+        return bool(getattr(self, _POLLER).closed)
+
     def close(self) -> None:
         """Give back the reactor's own descriptors; for one that does not run. Idempotent."""
         for reader in list(self._internalReaders):
@@ -57,6 +64,14 @@ class LeanReactor(PollReactor):
         self._internalReaders.clear()
         self.waker = None
         getattr(self, _POLLER).close()
+
+    def reopen(self) -> None:
+        """Undo :meth:`close`, with a new poller and a new waker."""
+        setattr(self, _POLLER, type(getattr(self, _POLLER))())
+        self._reads.clear()
+        self._writes.clear()
+        self._selectables.clear()
+        self.installWaker()
 
     def doPoll(self, timeout: float | None) -> None:
         """Wait ``timeout`` seconds at the most (None: for ever), then do all that is ready."""

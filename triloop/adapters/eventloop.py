@@ -42,6 +42,10 @@ class LoopGuest:
         #: Whether the loop is the running one in its turns only.
         self.visits = False
 
+    def release(self) -> None:
+        """Let go of the loop, which is closed: no cycle of references shall outlive it."""
+        del self._loop
+
     def fileno(self) -> int:
         """The descriptor of the loop's own epoll or kqueue."""
         return self._loop._selector.fileno()
@@ -228,6 +232,7 @@ class ReactorEventLoop(asyncio.SelectorEventLoop):
             self._end()
         super().close()
         self._host.release()
+        self._guest.release()
         _open_loops.discard(self)
         if self._own_reactor:
             self._reactor.close()
@@ -257,6 +262,7 @@ class ReactorEventLoop(asyncio.SelectorEventLoop):
         """See :meth:`asyncio.loop.call_soon`."""
         if self._debug or self._closed:
             handle = super().call_soon(callback, *args, context=context)
+            _hide_this_frame(handle)
         else:
             handle = asyncio.Handle(callback, args, self, context)
             self._ready.append(handle)
@@ -269,6 +275,7 @@ class ReactorEventLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.TimerHandle:
         """See :meth:`asyncio.loop.call_at`."""
         handle = super().call_at(when, callback, *args, context=context)
+        _hide_this_frame(handle)
         if not self._embedding.turning:
             self._embedding.wake()
         return handle
@@ -295,6 +302,12 @@ class ReactorEventLoop(asyncio.SelectorEventLoop):
 def new_event_loop(reactor: Any = None) -> ReactorEventLoop:
     """A new :class:`ReactorEventLoop`; fit to be the ``loop_factory`` of ``asyncio.Runner``."""
     return ReactorEventLoop(reactor)
+
+
+def _hide_this_frame(handle: asyncio.Handle) -> None:
+    """Debug mode: the traceback of a handle ends where the application asked for the call."""
+    if handle._source_traceback:
+        del handle._source_traceback[-1]
 
 
 def _is_taken(reactor: object) -> bool:

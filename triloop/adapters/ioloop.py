@@ -32,7 +32,13 @@ class TwistedIOLoop(AsyncIOLoop):
     asyncio_loop: ReactorEventLoop
 
     def initialize(self, reactor: Any = None, **kwargs: Any) -> None:  # type: ignore[override]
-        """Called by Tornado in place of ``__init__``."""
+        """Called by Tornado in place of ``__init__``.
+
+        Where Tornado itself asks for an IOLoop on some asyncio loop, it gets that.
+        """
+        if "asyncio_loop" in kwargs:
+            super().initialize(**kwargs)
+            return
         loop = ReactorEventLoop(reactor)
         try:
             super().initialize(asyncio_loop=loop, **kwargs)
@@ -42,8 +48,8 @@ class TwistedIOLoop(AsyncIOLoop):
 
     @property
     def reactor(self) -> Any:
-        """The Twisted reactor that this loop runs in."""
-        return self.asyncio_loop.reactor
+        """The Twisted reactor that this loop runs in; None on a loop that Tornado was given."""
+        return getattr(self.asyncio_loop, "reactor", None)
 
     def install(self) -> TwistedIOLoop:
         """Make this loop the current one, Tornado's and asyncio's; returns it."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import socket
+import atexit
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+import weakref
+from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
 from typing import Any
 
@@ -16,15 +18,20 @@ from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.base import DelayedCall, ReactorBase
 from twisted.internet.main import installReactor
 from twisted.internet.posixbase import PosixReactorBase
+from twisted.python.threadpool import ThreadPool
 
-from triloop.adapters import streams
 from triloop.adapters.asyncio_host import AsyncioHost
-from triloop.adapters.dispatch import LeanReactor
+from triloop.adapters.streams import EarlyWriter, StreamReactor
 from triloop.adapters.timers import TimedCalls
 from triloop.embedding import Embedding
 from triloop.signals import ChildWatch, ReactorSignals
 
 __all__ = ["TornadoReactor", "install"]
+
+#: Seconds between two looks for calls of threads that are waited for.
+_JOINING = 0.02
+
+_reactors: weakref.WeakSet[TornadoReactor] = weakref.WeakSet()
 
 class ReactorGuest:
     """A poll reactor as a :class:`~triloop.protocol.Guest`."""
@@ -56,7 +63,7 @@ class ReactorGuest:
             reactor._asyncioEventloop.stop()
 
 
-class TornadoReactor(TimedCalls, LeanReactor, AsyncioSelectorReactor):
+class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
     """A Twisted reactor that runs inside an asyncio loop, and so inside Tornado's.
 
     It is Twisted's own poll reactor, nested: its epoll (or kqueue) descriptor is watched by
@@ -72,22 +79,36 @@ class TornadoReactor(TimedCalls, LeanReactor, AsyncioSelectorReactor):
     ``fireSystemEvent("shutdown")`` and ``disconnectAll()``.
 
     :param io_loop: a Tornado IOLoop, an asyncio loop, or None for the current one.
+    :param restartable: whether ``run()`` may be called again after ``stop()``.
     :raises TypeError: when ``io_loop`` is neither.
 
     All methods belong to the loop's thread, save ``callFromThread`` and ``wakeUp``.
     """
 
-    def __init__(self, io_loop: IOLoop | asyncio.AbstractEventLoop | None = None) -> None:
+    def __init__(
+        self,
+        io_loop: IOLoop | asyncio.AbstractEventLoop | None = None,
+        *,
+        restartable: bool = False,
+    ) -> None:
         self._asyncioEventloop = _asyncio_loop(io_loop)
         # Inside a loop that somebody else runs, the end of the reactor is not the end of it.
         self._owns_run = not self._asyncioEventloop.is_running()
+        self._restartable = restartable
         self._iterating = False
         self._handles_signals = False
         self._start_handle: asyncio.Handle | None = None
+        self._loop_end: AsyncGenerator[None, None] | None = None
+        self._retired_pool: ThreadPool | None = None
+        self._users = 0
+        self._started_by_users = False
+        #: What ``stop()`` shall do instead, where somebody else sees to an orderly end.
+        self.on_stop: Callable[[], None] | None = None
         self._guest = ReactorGuest(self)
         self._embedding = Embedding(AsyncioHost(self._asyncioEventloop), self._guest)
         self._children = ChildWatch(self)
         super().__init__()
+        _reactors.add(self)
         self._schedule_start()
 
     def __enter__(self) -> TornadoReactor:
@@ -118,16 +139,29 @@ class TornadoReactor(TimedCalls, LeanReactor, AsyncioSelectorReactor):
     def _follow(self) -> None:
         """Move to the running loop, if that is another one than the reactor's own."""
         running = asyncio._get_running_loop()
-        if running is None or running is self._asyncioEventloop or self._embedding.turning:
+        loop = self._asyncioEventloop
+        if self._started and running is loop or self._embedding.turning:
             return
-        if self._asyncioEventloop.is_running():
+        if running is loop:
+            if self.is_closed and not self._startedBefore:
+                self._schedule_start()
+            return
+        if running is None:
+            if loop.get_debug() and loop.is_running():
+                raise RuntimeError(
+                    f"this reactor runs in {loop!r}, in another thread than the present one "
+                    f"({threading.current_thread().name}): use callFromThread"
+                )
+            return
+        if loop.is_running():
             raise RuntimeError(
-                f"this reactor runs in {self._asyncioEventloop!r} and was used in {running!r}: "
-                "use callFromThread from another thread, or make a TornadoReactor for that loop"
+                f"this reactor runs in {loop!r} and was used in {running!r}: use callFromThread "
+                "from another thread, or make a TornadoReactor for that loop"
             )
-        self._move(running)
+        self.move(running)
 
-    def _move(self, loop: asyncio.AbstractEventLoop) -> None:
+    def move(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run inside ``loop`` from now on; for a reactor whose own loop does not run."""
         self._embedding.detach()
         self._asyncioEventloop = loop
         self._owns_run = not loop.is_running()
@@ -147,17 +181,21 @@ class TornadoReactor(TimedCalls, LeanReactor, AsyncioSelectorReactor):
         """
         if self._started:
             raise error.ReactorAlreadyRunning()
-        if self._startedBefore:
-            raise error.ReactorNotRestartable()
+        if self._startedBefore and not self._restartable:
+            raise error.ReactorNotRestartable(
+                "a reactor that was stopped stays so; triloop.install(restartable=True) makes one "
+                "that does not"
+            )
         if self._asyncioEventloop.is_closed():
-            self._move(_asyncio_loop(None))
+            self.move(_asyncio_loop(None))
         if asyncio._get_running_loop() is not None or self._asyncioEventloop.is_running():
             raise RuntimeError(
                 f"{self._asyncioEventloop!r} runs already, and this reactor in it: leave out "
-                "reactor.run() and await what you wait for (a Deferred can be awaited)"
+                "reactor.run() and await what you wait for (a Deferred as triloop.as_future(deferred))"
             )
         self._handles_signals = installSignalHandlers
         self._owns_run = True
+        self._startedBefore = False
         self._schedule_start()
         try:
             self._asyncioEventloop.run_forever()
@@ -167,14 +205,52 @@ class TornadoReactor(TimedCalls, LeanReactor, AsyncioSelectorReactor):
 
     def startRunning(self, installSignalHandlers: bool = True) -> None:
         """Fire the startup events and begin to take turns in the loop."""
+        if self.is_closed:
+            self.reopen()
         ReactorBase.startRunning(self, installSignalHandlers)
         if self._started:
             self._embedding.attach()
+            if not self._owns_run:
+                self._end_with_loop()
 
     def stop(self) -> None:
         """See :meth:`twisted.internet.interfaces.IReactorCore.stop`."""
+        if self._started and self.on_stop is not None:
+            self.on_stop()
+            return
         ReactorBase.stop(self)
         self._embedding.wake()
+
+    # On behalf of others: any number of users within one loop
+
+    def enter(self) -> None:
+        """Run inside the running loop for one more user; the first one starts the reactor.
+
+        :raises RuntimeError: when the reactor runs in another loop.
+        """
+        loop = asyncio.get_running_loop()
+        self._follow()
+        if self._asyncioEventloop is not loop:
+            raise RuntimeError(f"this reactor runs in {self._asyncioEventloop!r}, not in {loop!r}")
+        self._users += 1
+        if self._started:
+            return
+        self._owns_run = False
+        self._started_by_users = True
+        self._startedBefore = False
+        if self._start_handle is not None:
+            self._start_handle.cancel()
+            self._start_handle = None
+        self.startRunning(installSignalHandlers=False)
+
+    async def leave(self) -> None:
+        """Undo one :meth:`enter`; the last one to leave shuts down what the first one started."""
+        self._users -= 1
+        if self._users == 0 and self._started_by_users:
+            self._started_by_users = False
+            await self.shut_down()
+
+    # The end
 
     def fireSystemEvent(self, eventType: str) -> None:
         """See :meth:`twisted.internet.interfaces.IReactorCore.fireSystemEvent`.
@@ -192,7 +268,86 @@ class TornadoReactor(TimedCalls, LeanReactor, AsyncioSelectorReactor):
             self._start_handle.cancel()
             self._start_handle = None
         self._children.clear()
-        LeanReactor.close(self)
+        StreamReactor.close(self)
+
+    def reopen(self) -> None:
+        """Undo :meth:`close`: the reactor may be started, and shut down, again."""
+        self._heap.clear()
+        StreamReactor.reopen(self)
+        self.addSystemEventTrigger("during", "shutdown", self.crash)
+        self.addSystemEventTrigger("during", "shutdown", self.disconnectAll)
+
+    async def shut_down(self) -> None:
+        """Stop, wait for the shutdown triggers, and for the thread pool; in the reactor's loop.
+
+        Afterwards the reactor is as it was before its start. Calls from threads that end
+        meanwhile are still run, and the loop is not blocked.
+        """
+        self.on_stop = None
+        if self._started:
+            ended = self._asyncioEventloop.create_future()
+            self.addSystemEventTrigger("after", "shutdown", ended.set_result, None)
+            if not self._stopped:
+                self.stop()
+            await ended
+        if self._retired_pool is not None:
+            await self._join_pool(self._retired_pool)
+            self._retired_pool = None
+        self._startedBefore = False
+
+    async def _join_pool(self, pool: ThreadPool) -> None:
+        loop = self._asyncioEventloop
+        joined = loop.create_future()
+
+        def join() -> None:
+            pool.stop()
+            loop.call_soon_threadsafe(joined.set_result, None)
+
+        threading.Thread(target=join, name="triloop: joins the thread pool").start()
+        while not joined.done():
+            if self.threadCallQueue:
+                self.runUntilCurrent()
+            await asyncio.wait([joined], timeout=_JOINING)
+
+    def _stopThreadPool(self) -> None:
+        if self._owns_run:
+            ReactorBase._stopThreadPool(self)
+            return
+        # In a loop that goes on, nobody may wait for the threads here: shut_down() does it.
+        pool, self.threadpool = self.threadpool, _NoPool()
+        ReactorBase._stopThreadPool(self)
+        self._retired_pool = pool
+
+    def _end_with_loop(self) -> None:
+        """Have the loop shut this reactor down before it is closed.
+
+        An asynchronous generator that is under way is the one thing that every loop's owner
+        (asyncio.run, a Runner, uvloop.run) waits for before closing the loop.
+        """
+        self._loop_end = self._until_loop_ends()
+        try:
+            self._loop_end.__anext__().send(None)
+        except StopIteration:
+            pass  # it has begun, and waits at its yield
+
+    async def _until_loop_ends(self) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            if not self._users and self._started:
+                await self.shut_down()
+
+    def end_with_process(self) -> None:
+        """Shut down, if that is still to be done, because the interpreter exits."""
+        if self._asyncioEventloop.is_running():
+            return  # in another thread, which sees to it
+        if self._started:
+            self._owns_run = False
+            if self._asyncioEventloop.is_closed():
+                self.move(asyncio.new_event_loop())
+            self._asyncioEventloop.run_until_complete(self.shut_down())
+        elif self.threadpool is not None:
+            ReactorBase._stopThreadPool(self)
 
     def crash(self) -> None:
         """Leave the loop at once, and end its run if that began with this reactor's."""
@@ -232,6 +387,15 @@ class TornadoReactor(TimedCalls, LeanReactor, AsyncioSelectorReactor):
             elif self._start_handle is not None:
                 self._schedule_start()
 
+    def addSystemEventTrigger(
+        self, phase: str, eventType: str, callable: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """See :meth:`twisted.internet.interfaces.IReactorCore.addSystemEventTrigger`."""
+        self._follow()
+        return ReactorBase.addSystemEventTrigger(
+            self, phase, eventType, callable, *args, **kwargs
+        )
+
     # IReactorTime, IReactorThreads, IReactorFDSet
 
     def callLater(
@@ -253,77 +417,23 @@ class TornadoReactor(TimedCalls, LeanReactor, AsyncioSelectorReactor):
     def addReader(self, reader: Any) -> None:
         """See :meth:`twisted.internet.interfaces.IReactorFDSet.addReader`."""
         self._follow()
-        LeanReactor.addReader(self, reader)
+        if self.is_closed:
+            self.reopen()
+        StreamReactor.addReader(self, reader)
 
     def addWriter(self, writer: Any) -> None:
         """See :meth:`twisted.internet.interfaces.IReactorFDSet.addWriter`."""
         self._follow()
-        LeanReactor.addWriter(self, writer)
+        if self.is_closed:
+            self.reopen()
+        StreamReactor.addWriter(self, writer)
 
-    def write_early(self, stream: streams.EarlyWriter) -> None:
+    def write_early(self, stream: EarlyWriter) -> None:
         """Call ``doWrite`` of ``stream`` once the present callback has returned."""
-        LeanReactor.write_early(self, stream)
+        StreamReactor.write_early(self, stream)
         if not self._embedding.turning:
             self._follow()
             self._embedding.wake()
-
-    # IReactorTCP, IReactorUNIX, IReactorSocket: the lean transports
-
-    def listenTCP(
-        self, port: int, factory: Any, backlog: int = 50, interface: str = ""
-    ) -> streams.Port:
-        """See :meth:`twisted.internet.interfaces.IReactorTCP.listenTCP`."""
-        listening = streams.Port(port, factory, backlog, interface, self)
-        listening.startListening()
-        return listening
-
-    def connectTCP(
-        self, host: str, port: int, factory: Any, timeout: float = 30, bindAddress: Any = None
-    ) -> streams.Connector:
-        """See :meth:`twisted.internet.interfaces.IReactorTCP.connectTCP`; timeout in seconds."""
-        connector = streams.Connector(host, port, factory, timeout, bindAddress, self)
-        connector.connect()
-        return connector
-
-    def listenUNIX(
-        self, address: Any, factory: Any, backlog: int = 50, mode: int = 0o666, wantPID: bool = False
-    ) -> streams.UNIXPort:
-        """See :meth:`twisted.internet.interfaces.IReactorUNIX.listenUNIX`."""
-        listening = streams.UNIXPort(address, factory, backlog, mode, self, wantPID)
-        listening.startListening()
-        return listening
-
-    def connectUNIX(
-        self, address: Any, factory: Any, timeout: float = 30, checkPID: bool = False
-    ) -> streams.UNIXConnector:
-        """See :meth:`twisted.internet.interfaces.IReactorUNIX.connectUNIX`; timeout in seconds."""
-        connector = streams.UNIXConnector(address, factory, timeout, self, checkPID)
-        connector.connect()
-        return connector
-
-    def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
-        """See :meth:`twisted.internet.interfaces.IReactorSocket.adoptStreamPort`."""
-        self._check_family(addressFamily)
-        listening: Any
-        if addressFamily == socket.AF_UNIX:
-            listening = streams.UNIXPort._fromListeningDescriptor(self, fileDescriptor, factory)
-        else:
-            listening = streams.Port._fromListeningDescriptor(
-                self, fileDescriptor, addressFamily, factory
-            )
-        listening.startListening()
-        return listening
-
-    def adoptStreamConnection(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
-        """See :meth:`twisted.internet.interfaces.IReactorSocket.adoptStreamConnection`."""
-        self._check_family(addressFamily)
-        if addressFamily == socket.AF_UNIX:
-            return streams.UNIXServer._fromConnectedSocket(fileDescriptor, factory, self)
-        return streams.Server._fromConnectedSocket(fileDescriptor, addressFamily, factory, self)
-
-    def _check_family(self, family: int) -> None:
-        if family not in self._supportedAddressFamilies:
-            raise error.UnsupportedAddressFamily(family)
 
     # IReactorProcess
 
@@ -352,12 +462,40 @@ def _asyncio_loop(io_loop: IOLoop | asyncio.AbstractEventLoop | None) -> asyncio
     return loop
 
 
-def install(io_loop: IOLoop | asyncio.AbstractEventLoop | None = None) -> TornadoReactor:
+def reactor_in(loop: asyncio.AbstractEventLoop) -> TornadoReactor | None:
+    """The reactor that runs in ``loop``, the global one or not; None if there is none."""
+    for reactor in _reactors:
+        if reactor._asyncioEventloop is loop and reactor._started:
+            return reactor
+    return None
+
+
+def _end_with_process() -> None:
+    for reactor in list(_reactors):
+        reactor.end_with_process()
+
+
+# Python waits for threads before it calls what atexit has, and a thread pool waits to be stopped:
+# concurrent.futures ends its own threads by this same hook.
+getattr(threading, "_register_atexit", atexit.register)(_end_with_process)
+
+
+class _NoPool:
+    """In the place of a thread pool that is stopped elsewhere."""
+
+    def stop(self) -> None:
+        """Nothing to stop here."""
+
+
+def install(
+    io_loop: IOLoop | asyncio.AbstractEventLoop | None = None, *, restartable: bool = False
+) -> TornadoReactor:
     """Make a :class:`TornadoReactor` the global one, ``twisted.internet.reactor``.
 
     Call it before anything imports that name.
 
     :param io_loop: a Tornado IOLoop, an asyncio loop, or None for the current one.
+    :param restartable: whether ``reactor.run()`` may be called again after ``reactor.stop()``.
     :returns: the reactor.
     :raises twisted.internet.error.ReactorAlreadyInstalledError: when there is a global reactor
         already; the message names it and, where that can be known, the import that did it.
@@ -365,7 +503,7 @@ def install(io_loop: IOLoop | asyncio.AbstractEventLoop | None = None) -> Tornad
     installed = sys.modules.get("twisted.internet.reactor")
     if installed is not None:
         raise error.ReactorAlreadyInstalledError(_already_installed(installed))
-    reactor = TornadoReactor(io_loop)
+    reactor = TornadoReactor(io_loop, restartable=restartable)
     caller = traceback.extract_stack(limit=2)[0]
     reactor._installed_by = f"triloop.install() at {caller.filename}:{caller.lineno}"
     installReactor(reactor)

@@ -104,6 +104,8 @@ class ReactorHost:
             self._trigger = None
         if self.reactor.__dict__.get("run") is self._followed:
             del self.reactor.run
+        self._started = self._ended = _nothing
+        del self._followed
 
     def drive(self) -> None:
         """Run the reactor for the sake of its guest, and leave it able to run again."""
@@ -157,3 +159,7 @@ class ReactorHost:
         if self._reason is None:
             self._reason = reason
         self.end_run()
+
+
+def _nothing() -> None:
+    """What is left to be told to a guest that is gone."""

@@ -26,6 +26,7 @@ from triloop.adapters.dns_client import (
     Server,
     resolution_error,
 )
+from triloop.adapters.reactor import reactor_in
 from triloop.awaitables import as_future
 
 __all__ = ["TwistedResolver", "resolve"]
@@ -134,11 +135,11 @@ class TwistedResolver(Resolver):
 def _current_reactor() -> IResolvingReactor:
     """The reactor that goes with the running loop."""
     loop = asyncio.get_running_loop()
-    reactor: Any = getattr(loop, "reactor", None)
+    reactor: Any = getattr(loop, "reactor", None) or reactor_in(loop)
     if reactor is None:
         reactor = sys.modules.get("twisted.internet.reactor")
-        # Asking through a reactor that another loop runs would wait for ever.
-        if getattr(reactor, "_asyncioEventloop", loop) is not loop:
+        # Asking through a reactor that runs in another loop would wait for ever.
+        if getattr(reactor, "_asyncioEventloop", loop) is not loop and reactor.running:
             reactor = None
     if reactor is None:
         raise RuntimeError(

@@ -14,12 +14,15 @@ kernel does not take it all, the rest waits for the poller as before.
 from __future__ import annotations
 
 import errno
+import socket
 from typing import Any
 
-from twisted.internet import tcp, unix
+from twisted.internet import error, tcp, unix
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 
-__all__ = ["Connector", "Port", "Server", "UNIXConnector", "UNIXPort", "UNIXServer"]
+from triloop.adapters.dispatch import LeanReactor
+
+__all__ = ["EarlyWriter", "StreamReactor"]
 
 #: The socket, or the kernel, has no room at present.
 _FULL = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS)
@@ -137,3 +140,68 @@ class UNIXConnector(unix.Connector):
 
     def _makeTransport(self) -> unix.Client:
         return UNIXClient(self.address, self, self.reactor, self.checkPID)
+
+
+class StreamReactor(LeanReactor):
+    """IReactorTCP, IReactorUNIX and IReactorSocket with the transports of this room."""
+
+    def listenTCP(
+        self, port: int, factory: Any, backlog: int = 50, interface: str = ""
+    ) -> Port:
+        """See :meth:`twisted.internet.interfaces.IReactorTCP.listenTCP`."""
+        listening = Port(port, factory, backlog, interface, self)
+        listening.startListening()
+        return listening
+
+    def connectTCP(
+        self, host: str, port: int, factory: Any, timeout: float = 30, bindAddress: Any = None
+    ) -> Connector:
+        """See :meth:`twisted.internet.interfaces.IReactorTCP.connectTCP`; timeout in seconds."""
+        connector = Connector(host, port, factory, timeout, bindAddress, self)
+        connector.connect()
+        return connector
+
+    def listenUNIX(
+        self,
+        address: Any,
+        factory: Any,
+        backlog: int = 50,
+        mode: int = 0o666,
+        wantPID: bool = False,
+    ) -> UNIXPort:
+        """See :meth:`twisted.internet.interfaces.IReactorUNIX.listenUNIX`."""
+        listening = UNIXPort(address, factory, backlog, mode, self, wantPID)
+        listening.startListening()
+        return listening
+
+    def connectUNIX(
+        self, address: Any, factory: Any, timeout: float = 30, checkPID: bool = False
+    ) -> UNIXConnector:
+        """See :meth:`twisted.internet.interfaces.IReactorUNIX.connectUNIX`; timeout in seconds."""
+        connector = UNIXConnector(address, factory, timeout, self, checkPID)
+        connector.connect()
+        return connector
+
+    def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
+        """See :meth:`twisted.internet.interfaces.IReactorSocket.adoptStreamPort`."""
+        self._check_family(addressFamily)
+        listening: Any
+        if addressFamily == socket.AF_UNIX:
+            listening = UNIXPort._fromListeningDescriptor(self, fileDescriptor, factory)
+        else:
+            listening = Port._fromListeningDescriptor(
+                self, fileDescriptor, addressFamily, factory
+            )
+        listening.startListening()
+        return listening
+
+    def adoptStreamConnection(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
+        """See :meth:`twisted.internet.interfaces.IReactorSocket.adoptStreamConnection`."""
+        self._check_family(addressFamily)
+        if addressFamily == socket.AF_UNIX:
+            return UNIXServer._fromConnectedSocket(fileDescriptor, factory, self)
+        return Server._fromConnectedSocket(fileDescriptor, addressFamily, factory, self)
+
+    def _check_family(self, family: int) -> None:
+        if family not in self._supportedAddressFamilies:
+            raise error.UnsupportedAddressFamily(family)

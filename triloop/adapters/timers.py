@@ -27,14 +27,18 @@ class TimedCall(DelayedCall):
     """A DelayedCall that runs in the contextvars context in which it was made."""
 
     context: Context
+    #: Its number in the order of making.
+    number: int
+    #: The number of its entry in the heap; any other entry of this call is outdated.
+    entry: int
 
 
 class TimedCalls(ReactorBase):
     """IReactorTime for a reactor: one heap of ``(time, number, call)``.
 
-    Every pending call has an entry whose time is the call's own. Moving a call to sooner pushes
-    a new entry and leaves the old one behind, outdated; so does cancelling. Outdated entries
-    are dropped when they come up, or all together once they are the majority.
+    Every pending call has one entry that counts, whose time is the call's own. Moving a call to
+    sooner pushes a new entry and leaves the old one behind, outdated; so does cancelling.
+    Outdated entries are dropped when they come up, or all together once they are the majority.
     """
 
     def __init__(self) -> None:
@@ -59,20 +63,20 @@ class TimedCalls(ReactorBase):
             seconds,
         )
         call.context = copy_context()
-        heapq.heappush(self._heap, (call.time, next(self._numbers), call))
+        call.number = call.entry = next(self._numbers)
+        heapq.heappush(self._heap, (call.time, call.entry, call))
         return call
 
     def getDelayedCalls(self) -> Sequence[DelayedCall]:
         """See :meth:`twisted.internet.interfaces.IReactorTime.getDelayedCalls`."""
-        pending = (call for time, _, call in self._heap if call.active() and call.time == time)
-        return list(dict.fromkeys(pending))
+        return [call for _, entry, call in self._heap if call.entry == entry]
 
     def timeout(self) -> float | None:
         """Seconds until the next timed call is due; None when there is none."""
         heap = self._heap
         while heap:
-            time, _, call = heap[0]
-            if call.called or call.cancelled or call.time != time:
+            time, entry, call = heap[0]
+            if call.entry != entry:
                 heapq.heappop(heap)
                 self._outdated -= 1
             elif call.delayed_time > 0:
@@ -85,21 +89,24 @@ class TimedCalls(ReactorBase):
         """Move the first call, which was delayed, to where it belongs."""
         call = self._heap[0][2]
         call.activate_delay()
-        heapq.heapreplace(self._heap, (call.time, next(self._numbers), call))
+        call.entry = next(self._numbers)
+        heapq.heapreplace(self._heap, (call.time, call.entry, call))
 
     def _moveCallLaterSooner(self, call: DelayedCall) -> None:
         assert isinstance(call, TimedCall)
-        heapq.heappush(self._heap, (call.time, next(self._numbers), call))
+        call.entry = next(self._numbers)
+        heapq.heappush(self._heap, (call.time, call.entry, call))
         self._note_outdated()
 
     def _cancelCallLater(self, call: DelayedCall) -> None:
+        assert isinstance(call, TimedCall)
+        call.entry = -1
         self._note_outdated()
 
     def _note_outdated(self) -> None:
         self._outdated += 1
         if self._outdated > _TOLERATED and self._outdated > len(self._heap) >> 1:
-            # The call that is being cancelled says so only after this.
-            self._heap = [e for e in self._heap if e[2].active() and e[2].time == e[0]]
+            self._heap = [held for held in self._heap if held[2].entry == held[1]]
             heapq.heapify(self._heap)
             self._outdated = 0
 
@@ -124,7 +131,7 @@ class TimedCalls(ReactorBase):
                     function(*args, **kw)
                 except (KeyboardInterrupt, SystemExit):
                     raise
-                except BaseException:
+                except BaseException:  # noqa: BLE001 - whatever it is, the other calls are due
                     _log.failure("while calling from thread")
         finally:
             del queue[:done]
@@ -132,17 +139,21 @@ class TimedCalls(ReactorBase):
             self.wakeUp()
 
     def _run_due(self) -> None:
-        """Run what is due; a call that is made meanwhile waits for the next pass."""
+        """Run what is due; a call that is made meanwhile waits for the next pass.
+
+        So does what is behind it in the heap, which cannot be long due: a new call is not due
+        before now, unless it was reset into the past.
+        """
         now = self.seconds()
         first_new = next(self._numbers)
         while self._heap and self._heap[0][0] <= now:
-            time, number, call = self._heap[0]
-            if call.called or call.cancelled or call.time != time:
+            _, entry, call = self._heap[0]
+            if call.entry != entry:
                 heapq.heappop(self._heap)
                 self._outdated -= 1
             elif call.delayed_time > 0:
                 self._postpone()
-            elif number > first_new:
+            elif call.number > first_new:
                 break
             else:
                 heapq.heappop(self._heap)
@@ -154,6 +165,6 @@ class TimedCalls(ReactorBase):
             call.context.run(call.func, *call.args, **call.kw)
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - whatever it is, the other calls are due
             origin = "".join(call.creator) if call.creator else ""
             _log.failure("while handling timed call {origin}", origin=origin)

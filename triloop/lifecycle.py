@@ -1,0 +1,300 @@
+"""The life of a reactor: attached to a loop that runs, run with one of its own, run again, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from typing import Any, Final, TypeVar
+
+from twisted.internet.error import (
+    ReactorAlreadyRunning,
+    ReactorNotRestartable,
+    ReactorNotRunning,
+)
+
+from triloop.adapters.eventloop import ReactorEventLoop
+from triloop.adapters.reactor import TornadoReactor, install
+
+__all__ = ["TABLE", "Event", "Phase", "attached", "phase_of", "run"]
+
+T = TypeVar("T")
+
+
+class Phase(enum.Enum):
+    """Where a reactor stands."""
+
+    RESTING = "resting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    ENDED = "ended"
+
+
+class Event(enum.Enum):
+    """What may be done to a reactor."""
+
+    RUN = "run()"
+    RUN_RESTARTABLE = "run(), if restartable"
+    ATTACH = "attached(), on entering"
+    LEAVE = "attached(), on leaving for the last time"
+    STOP = "stop()"
+    CRASH = "crash()"
+    SHUT_DOWN = 'fireSystemEvent("shutdown")'
+
+
+#: What each event does in each phase: the phase it leads to, or the error that it is.
+TABLE: Final[dict[Phase, dict[Event, Phase | type[Exception]]]] = {
+    Phase.RESTING: {
+        Event.RUN: Phase.RUNNING,
+        Event.RUN_RESTARTABLE: Phase.RUNNING,
+        Event.ATTACH: Phase.RUNNING,
+        Event.STOP: ReactorNotRunning,
+        Event.CRASH: Phase.RESTING,
+        Event.SHUT_DOWN: Phase.RESTING,
+    },
+    Phase.RUNNING: {
+        Event.RUN: ReactorAlreadyRunning,
+        Event.RUN_RESTARTABLE: ReactorAlreadyRunning,
+        Event.ATTACH: Phase.RUNNING,
+        Event.LEAVE: Phase.RESTING,
+        Event.STOP: Phase.STOPPING,
+        Event.CRASH: Phase.RESTING,
+        Event.SHUT_DOWN: Phase.RESTING,
+    },
+    Phase.STOPPING: {
+        Event.RUN: ReactorAlreadyRunning,
+        Event.RUN_RESTARTABLE: ReactorAlreadyRunning,
+        Event.ATTACH: RuntimeError,
+        Event.LEAVE: Phase.RESTING,
+        Event.STOP: ReactorNotRunning,
+        Event.CRASH: Phase.ENDED,
+        Event.SHUT_DOWN: Phase.ENDED,
+    },
+    Phase.ENDED: {
+        Event.RUN: ReactorNotRestartable,
+        Event.RUN_RESTARTABLE: Phase.RUNNING,
+        Event.ATTACH: Phase.RUNNING,
+        Event.LEAVE: Phase.RESTING,
+        Event.STOP: ReactorNotRunning,
+        Event.CRASH: Phase.ENDED,
+        Event.SHUT_DOWN: Phase.ENDED,
+    },
+}
+
+
+def phase_of(reactor: Any) -> Phase:
+    """Where ``reactor`` stands, by what Twisted itself remembers of it."""
+    if reactor._startedBefore:
+        return Phase.STOPPING if reactor._started else Phase.ENDED
+    return Phase.RUNNING if reactor._started else Phase.RESTING
+
+
+@contextlib.asynccontextmanager
+async def attached() -> AsyncIterator[Any]:
+    """Run the global reactor inside the running loop for as long as the block lasts.
+
+    ::
+
+        async with triloop.attached() as reactor:
+            port = reactor.listenTCP(8007, factory)
+
+    It is installed if there is none. Its startup events have fired when the block begins. When
+    the last of the blocks that use it ends, its shutdown triggers are fired and waited for, its
+    threads are joined, what was left open is closed, and it may be attached again, to this or
+    to another loop.
+
+    :returns: the reactor.
+    :raises RuntimeError: when the global reactor runs in another loop, is about to stop, or is
+        not one of Triloop's.
+    """
+    reactor = _global_reactor()
+    if not isinstance(reactor, TornadoReactor):
+        yield reactor
+        return
+    await _enter(reactor)
+    try:
+        yield reactor
+    finally:
+        await reactor.leave()
+
+
+def _global_reactor() -> Any:
+    reactor: Any = sys.modules.get("twisted.internet.reactor")
+    if reactor is None:
+        return install()
+    loop = asyncio.get_running_loop()
+    if isinstance(reactor, TornadoReactor):
+        return reactor
+    if isinstance(loop, ReactorEventLoop) and loop.reactor is reactor:
+        return reactor  # it owns this loop, and runs
+    raise RuntimeError(
+        f"the global reactor is {reactor!r}, which cannot run inside {loop!r}: call "
+        "triloop.install() before anything imports twisted.internet.reactor"
+    )
+
+
+async def _enter(reactor: TornadoReactor) -> None:
+    if TABLE[phase_of(reactor)][Event.ATTACH] is RuntimeError:
+        raise RuntimeError("this reactor is about to stop: wait for that before attaching it again")
+    reactor.enter()
+    started = asyncio.get_running_loop().create_future()
+    reactor.callWhenRunning(_resolve, started)
+    try:
+        await started
+    except BaseException:
+        await reactor.leave()
+        raise
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def run(
+    main: Coroutine[Any, Any, T],
+    *,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+    debug: bool | None = None,
+) -> T | None:
+    """As :func:`asyncio.run`, with the global reactor attached from the beginning to the end.
+
+    The end comes when ``main`` returns or raises, by ``reactor.stop()`` or SIGTERM (``main`` is
+    cancelled), or by SIGINT (``main`` is cancelled, and KeyboardInterrupt raised). Always, and in
+    this order: tasks are cancelled and awaited, asynchronous generators closed, the default
+    executor shut down, the reactor's shutdown triggers fired, its thread pool joined, the loop
+    closed.
+
+    :param main: the coroutine to run.
+    :param loop_factory: makes the loop; None: the default one's.
+    :param debug: the loop's debug mode; None leaves it as it is.
+    :returns: what ``main`` returns; None when ``reactor.stop()`` or SIGTERM ended it.
+    :raises RuntimeError: within a running loop.
+    """
+    if asyncio._get_running_loop() is not None:
+        main.close()
+        raise RuntimeError(
+            "triloop.run() cannot be called from a running event loop: use "
+            "`async with triloop.attached()` there"
+        )
+    loop = (loop_factory or asyncio.new_event_loop)()
+    if debug is not None:
+        loop.set_debug(debug)
+    asyncio.set_event_loop(loop)
+    try:
+        return _run_in(loop, main)
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+def _run_in(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, T]) -> T | None:
+    reactor: Any = None
+    with contextlib.ExitStack() as ending:
+        try:
+            reactor = loop.run_until_complete(_entered())
+        except BaseException:
+            main.close()
+            raise
+        # The last to be pushed is the first to be done.
+        if isinstance(reactor, TornadoReactor):
+            ending.callback(lambda: loop.run_until_complete(reactor.leave()))
+        ending.callback(lambda: loop.run_until_complete(loop.shutdown_default_executor()))
+        ending.callback(lambda: loop.run_until_complete(loop.shutdown_asyncgens()))
+        ending.callback(_cancel_all, loop)
+        task = _Main(loop.create_task(main), loop, reactor)
+        with task.signals():
+            return task.run()
+
+
+async def _entered() -> Any:
+    reactor = _global_reactor()
+    if isinstance(reactor, TornadoReactor):
+        await _enter(reactor)
+    return reactor
+
+
+def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel all tasks, wait for them, and report what they raised instead of ending."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    loop.run_until_complete(_gather(tasks))
+    for task in tasks:
+        if not task.cancelled() and task.exception() is not None:
+            loop.call_exception_handler(
+                {
+                    "message": "unhandled exception during the end of triloop.run()",
+                    "exception": task.exception(),
+                    "task": task,
+                }
+            )
+
+
+async def _gather(tasks: set[asyncio.Task[Any]]) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Main:
+    """The task that a loop is run for, and the ways it may be made to end."""
+
+    def __init__(
+        self, task: asyncio.Task[T], loop: asyncio.AbstractEventLoop, reactor: Any
+    ) -> None:
+        self._task = task
+        self._loop = loop
+        self._reactor = reactor
+        self._interrupted = False
+        self._stopped = False
+        if isinstance(reactor, TornadoReactor):
+            reactor.on_stop = self._stop
+
+    def run(self) -> Any:
+        """Run the task; see :func:`run` for its result."""
+        try:
+            return self._loop.run_until_complete(self._task)
+        except asyncio.CancelledError:
+            if self._interrupted:
+                raise KeyboardInterrupt from None
+            if self._stopped:
+                return None
+            raise
+
+    def _stop(self) -> None:
+        self._stopped = True
+        self._task.cancel()
+
+    def _interrupt(self, number: int, frame: object) -> None:
+        if self._interrupted or self._task.done():
+            raise KeyboardInterrupt
+        self._interrupted = True
+        self._task.cancel()
+        # It may be the poller that was interrupted: have the loop look at its tasks.
+        self._loop.call_soon_threadsafe(lambda: None)
+
+    def _terminate(self, number: int, frame: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop)
+
+    @contextlib.contextmanager
+    def signals(self) -> Iterator[None]:
+        """SIGINT and SIGTERM end the task, where nobody else has a handler for them."""
+        wanted = {
+            signal.SIGINT: (signal.default_int_handler, self._interrupt),
+            signal.SIGTERM: (signal.SIG_DFL, self._terminate),
+        }
+        set_here = {}
+        if threading.current_thread() is threading.main_thread():
+            for number, (default, handler) in wanted.items():
+                if signal.getsignal(number) == default:
+                    set_here[number] = default, handler
+                    signal.signal(number, handler)
+        try:
+            yield
+        finally:
+            for number, (default, handler) in set_here.items():
+                if signal.getsignal(number) == handler:
+                    signal.signal(number, default)
