@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from . import suites
+
+Judge = Callable[[str, str], None]
+
+
+@pytest.fixture
+def native_runs(pytestconfig: pytest.Config) -> suites.NativeRuns:
+    cache = pytestconfig.cache
+    assert cache is not None
+    return suites.NativeRuns(Path(cache.mkdir("native-runs")))
+
+
+@pytest.fixture
+def judge(
+    native_runs: suites.NativeRuns, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> Judge:
+    """Runs a suite on one kind of ours and fails the test where the native loop does better."""
+
+    def run_and_compare(suite: str, kind: str) -> None:
+        native = native_runs.of(suite)
+        ours = suites.run(suite, kind, tmp_path)
+        counts = f"{suite} on {kind}: {ours.summary()}; native: {native.summary()}"
+        with capfd.disabled():
+            print(f"\n{counts}", file=sys.stderr)  # noqa: T201 - the counts are what one asks for
+        found = suites.differences(native, ours, suites.exceptions(suite, kind))
+        assert not found, "\n\n".join([counts, *found])
+
+    return run_and_compare

@@ -1,0 +1,75 @@
+"""The event loops that the suites of Tornado and CPython are run on."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from asyncio import unix_events
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.pollreactor import PollReactor
+from twisted.internet.selectreactor import SelectReactor
+
+from triloop import ReactorEventLoop
+
+NATIVE = "native"
+"""The name of the loop that Python makes by itself."""
+
+_REACTORS: dict[str, Callable[[], Any]] = {"epoll": EPollReactor, "select": SelectReactor}
+
+_REACTOR_OF_SELECTOR: dict[str, Callable[[], Any]] = {
+    "EpollSelector": EPollReactor,
+    "PollSelector": PollReactor,
+    "SelectSelector": SelectReactor,
+}
+
+
+class AdaptedLoop(ReactorEventLoop):
+    """A loop in a fresh reactor, made with the arguments of asyncio.SelectorEventLoop.
+
+    :param selector: stands for the reactor that polls alike; None: for the default one.
+    """
+
+    default_reactor: Callable[[], Any] = EPollReactor
+
+    def __init__(self, selector: selectors.BaseSelector | None = None) -> None:
+        make = self.default_reactor
+        if selector is not None:
+            make = _REACTOR_OF_SELECTOR[type(selector).__name__]
+            selector.close()
+        super().__init__(make())
+
+    def close(self) -> None:
+        closed_before = self.is_closed()
+        super().close()
+        if not closed_before:
+            dispose_of(self.reactor)
+
+
+def dispose_of(reactor: Any) -> None:
+    """Give back all that a stock reactor holds; it has no method for that. It is of no use then."""
+    for reader in list(reactor._internalReaders):
+        reactor.removeReader(reader)
+        reader.connectionLost(None)
+        # A waker is a part of itself, and so is a reactor. Tornado's tests look for such garbage.
+        vars(reader).clear()
+    if isinstance(reactor, EPollReactor):
+        reactor._poller.close()
+    vars(reactor).clear()
+
+
+def make_asyncio_use(name: str) -> None:
+    """Have asyncio make loops of kind ``name`` in this process, wherever it makes one.
+
+    :param name: "native", or the poller of the Twisted reactor underneath: "epoll", "select".
+    """
+    if name == NATIVE:
+        return
+    AdaptedLoop.default_reactor = staticmethod(_REACTORS[name])
+    # The policy of Unix makes all loops for which nobody gives a factory.
+    unix_events._UnixDefaultEventLoopPolicy._loop_factory = AdaptedLoop  # type: ignore[attr-defined]
+    for public_name in ("SelectorEventLoop", "EventLoop"):  # the latter since Python 3.13
+        if hasattr(asyncio, public_name):
+            setattr(asyncio, public_name, AdaptedLoop)
