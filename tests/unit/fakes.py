@@ -33,19 +33,24 @@ class FakeClock:
 
 
 class Request:
-    """What the host was asked for: a watch, a timer or a soon."""
+    """Something that the host was asked to call: once, unless it ``lasts``."""
 
-    def __init__(self, callback: Callback, due: float = 0.0) -> None:
+    def __init__(self, callback: Work, due: float = 0.0, *, lasts: bool = False) -> None:
         self.callback = callback
         self.due = due
+        self.lasts = lasts
         self.cancelled = False
+        self.done = False
 
     def cancel(self) -> None:
         self.cancelled = True
 
+    def is_live(self) -> bool:
+        return not (self.cancelled or self.done)
+
 
 class FakeHost:
-    """An event loop that runs a pass at a time.
+    """An event loop that runs a pass at a time; also a pass within a pass.
 
     :param clock: what its timers go by.
     :param raises: whether ``interrupt`` raises its reason, as an asyncio loop does, or keeps it,
@@ -60,13 +65,14 @@ class FakeHost:
         self.timers: list[Request] = []
         self.soon: list[Request] = []
         #: Calls of other threads; ``list.append`` is atomic.
-        self.from_threads: list[Callback] = []
+        self.from_threads: list[Request] = []
         #: The host's own work, which a guest must not starve.
-        self.own: list[Work] = []
+        self.own: list[Request] = []
         self.reasons: list[BaseException] = []
-        self.interrupted: Callable[[], object] = lambda: None
-        #: Engine callbacks that were run, and requests that were made, of each kind.
-        self.called = 0
+        #: Called before every callback, and when the engine has handed over a reason.
+        self.before_call: Work = lambda: None
+        self.interrupted: Work = lambda: None
+        #: How many requests of each kind were made.
         self.watched = self.timed = self.soons = 0
 
     # triloop.protocol.Host
@@ -76,26 +82,26 @@ class FakeHost:
             raise ValueError(f"{fd} is no descriptor")
         assert fd not in self.watches or self.watches[fd].cancelled, "watched twice"
         self.watched += 1
-        self.watches[fd] = Request(callback)
+        self.watches[fd] = Request(callback, lasts=True)
         return self.watches[fd]
 
     def call_later(self, delay: float, callback: Callback) -> Request:
         assert delay > 0, "what is due at once is no matter for a timer"
         self.timed += 1
-        timer = Request(callback, self.clock() + delay)
-        self.timers.append(timer)
-        return timer
+        self.timers.append(Request(callback, self.clock() + delay))
+        return self.timers[-1]
 
     def call_soon(self, callback: Callback) -> Request:
         self.soons += 1
-        request = Request(callback)
-        self.soon.append(request)
-        return request
+        self.soon.append(Request(callback))
+        return self.soon[-1]
 
     def call_soon_threadsafe(self, callback: Callback) -> None:
-        self.from_threads.append(callback)
+        self.from_threads.append(Request(callback))
 
     def interrupt(self, reason: BaseException) -> None:
+        if isinstance(reason, AssertionError):
+            raise reason  # a test's own, from within a turn
         self.reasons.append(reason)
         self.interrupted()
         if self.raises:
@@ -104,20 +110,23 @@ class FakeHost:
     # What the host holds
 
     def watching(self) -> list[Request]:
-        return [watch for watch in self.watches.values() if not watch.cancelled]
+        return [watch for watch in self.watches.values() if watch.is_live()]
 
     def armed(self) -> list[Request]:
-        return [timer for timer in self.timers if not timer.cancelled]
+        return [timer for timer in self.timers if timer.is_live()]
 
     def pending(self) -> list[Request]:
-        return [request for request in self.soon if not request.cancelled]
+        return [request for request in self.soon if request.is_live()]
+
+    def called_from_threads(self) -> list[Request]:
+        return [request for request in self.from_threads if request.is_live()]
 
     def holds_nothing(self) -> bool:
         return not (self.watching() or self.armed() or self.pending())
 
     def is_idle(self) -> bool:
         """Whether a poll would block now."""
-        return not (self._found() or self.pending() or self.from_threads or self.own)
+        return not self._found()
 
     def next_timer(self) -> float:
         """When a poll that blocks would end by itself; infinite without a timer."""
@@ -125,18 +134,18 @@ class FakeHost:
 
     # Running
 
+    def add_own(self, work: Work) -> Request:
+        """Give the host work of its own; ``done`` tells whether it has run."""
+        self.own.append(Request(work))
+        return self.own[-1]
+
     def run_pass(self, *, backwards: bool = False) -> None:
         """Poll, then run what was found; ``backwards`` runs it in the opposite order."""
         found = self._found()
-        self.timers = [timer for timer in self.armed() if timer not in found]
-        batch: list[Request | Work] = [*found, *self.pending()]
-        self.soon = []
-        batch += self.from_threads + self.own
-        self.from_threads, self.own = [], []
         if backwards:
-            batch.reverse()
-        for one in batch:
-            self._run(one)
+            found.reverse()
+        for request in found:
+            self._run(request)
 
     def run_until_idle(self, limit: int) -> int:
         """Run passes until a poll would block; how many that took.
@@ -153,21 +162,23 @@ class FakeHost:
     def fire_early(self) -> None:
         """Fire the armed timer before it is due."""
         (timer,) = self.armed()
-        self.timers = []
         self._run(timer)
 
     def _found(self) -> list[Request]:
         readable = [
-            watch for fd, watch in self.watches.items() if not watch.cancelled and self.readable(fd)
+            watch for fd, watch in self.watches.items() if watch.is_live() and self.readable(fd)
         ]
-        return readable + [timer for timer in self.armed() if timer.due <= self.clock()]
+        due = [timer for timer in self.armed() if timer.due <= self.clock()]
+        own = [request for request in self.own if request.is_live()]
+        return readable + due + self.pending() + self.called_from_threads() + own
 
-    def _run(self, one: Request | Work) -> None:
-        if not isinstance(one, Request):
-            one()
-        elif not one.cancelled:
-            self.called += 1
-            one.callback()
+    def _run(self, request: Request) -> None:
+        """Run what a nested pass has not run, nor anybody cancelled, since it was found."""
+        if not request.is_live():
+            return
+        request.done = not request.lasts
+        self.before_call()
+        request.callback()
 
 
 class GuestTimer:

@@ -153,7 +153,7 @@ def test_attach_again_goes_on_where_detach_left(world: World) -> None:
 def test_detach_in_a_host_callback_between_poll_and_turn(world: World) -> None:
     """The poll has found the guest readable already; it must not be turned any more."""
     world.guest.receive(world.note("data"))
-    world.host.own.append(world.embedding.detach)
+    world.host.add_own(world.embedding.detach)
     world.host.run_pass(backwards=True)
     assert world.ran == []
     assert world.host.holds_nothing()
@@ -162,7 +162,7 @@ def test_detach_in_a_host_callback_between_poll_and_turn(world: World) -> None:
 def test_attach_in_a_host_callback(world: World) -> None:
     world.embedding.detach()
     world.guest.schedule(world.note("work"))
-    world.host.own.append(world.embedding.attach)
+    world.host.add_own(world.embedding.attach)
     world.settle()
     assert world.ran == ["work"]
 
@@ -233,7 +233,7 @@ def test_threads_are_those_of_the_last_attach(world: World) -> None:
     world.host.run_pass()
     world.guest.schedule(world.note("work"))
     assert world.host.pending() == []
-    assert len(world.host.from_threads) == 1
+    assert len(world.host.called_from_threads()) == 1
 
 
 def test_many_threads_at_once(world: World) -> None:
@@ -359,7 +359,7 @@ def test_turn_is_bounded_in_rounds(max_rounds: int) -> None:
     world.embedding.attach()
     schedule_for_ever(world)
     for passes in range(1, 4):
-        world.host.own.append(world.note("host"))
+        world.host.add_own(world.note("host"))
         world.host.run_pass()
         assert world.guest.turns == passes * max_rounds
         assert world.ran.count("host") == passes, "the host has its share of every pass"
@@ -393,7 +393,7 @@ def test_soon_that_is_pending_serves_the_turn_that_is_over_budget(world: World) 
     """The guest is readable and awake in one pass: it still has one soon afterwards."""
     schedule_for_ever(world)
     world.guest.receive(world.note("data"))
-    world.host.own.append(world.embedding.wake)
+    world.host.add_own(world.embedding.wake)
     (watch,) = world.host.watching()
     watch.callback()
     assert len(world.host.pending()) == 1
@@ -481,7 +481,7 @@ def test_nested_loop_does_not_re_enter_nor_spin(world: World) -> None:
 
 def test_nested_loop_runs_the_hosts_own_work(world: World) -> None:
     def dialog() -> None:
-        world.host.own.append(world.note("host"))
+        world.host.add_own(world.note("host"))
         world.host.run_until_idle(limit=5)
         world.ran.append("dialog closed")
 
@@ -576,7 +576,7 @@ def test_nested_loop_that_detaches(world: World) -> None:
     def dialog() -> None:
         world.guest.receive(world.note("data"))
         world.host.run_pass()
-        world.host.own.append(world.embedding.detach)
+        world.host.add_own(world.embedding.detach)
         world.host.run_pass()
 
     world.guest.receive(dialog)

@@ -1,0 +1,50 @@
+"""Reactors that have timed calls and nothing else, on a clock that a test moves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.internet.base import ReactorBase
+
+from triloop.adapters.timers import TimedCalls
+
+if TYPE_CHECKING:
+    from tests.unit.fakes import FakeClock
+
+
+class TwistedTimers(ReactorBase):
+    """Twisted's own timed calls: the oracle."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.wakes = 0
+        super().__init__()
+        self.seconds = clock
+
+    def installWaker(self) -> None:
+        """Nobody polls here."""
+
+    def wakeUp(self) -> None:
+        self.wakes += 1
+
+
+class HeapTimers(TimedCalls):
+    """The timed calls under test."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.wakes = 0
+        super().__init__()
+        self.seconds = clock
+
+    def installWaker(self) -> None:
+        """Nobody polls here."""
+
+    def wakeUp(self) -> None:
+        self.wakes += 1
+
+    def entries(self) -> int:
+        """How many entries the heap holds, outdated ones included."""
+        return len(self._heap)
+
+    def outdated(self) -> int:
+        """How many of them it believes to be outdated."""
+        return self._outdated
