@@ -193,7 +193,7 @@ def _fire(deferred: Deferred[T], future: asyncio.Future[T]) -> Deferred[T]:
 
 
 def _failure(error: BaseException) -> Failure:
-    return Failure(error)  # type: ignore[no-untyped-call]
+    return Failure(error)
 
 
 # -- a coroutine that awaits Deferreds and Futures alike ----------------------------------------

@@ -1,4 +1,4 @@
-"""The life of a reactor: attached to a loop that runs, run with one of its own, run again, ended."""
+"""The life of a reactor: attached to a loop that runs, run with one of its own, ended."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from twisted.internet.error import (
     ReactorAlreadyRunning,
@@ -208,7 +208,7 @@ def _run_in(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, T]) -> T 
         ending.callback(_cancel_all, loop)
         task = _Main(loop.create_task(main), loop, reactor)
         with task.signals():
-            return task.run()
+            return cast("T | None", task.run())
 
 
 async def _entered() -> Any:

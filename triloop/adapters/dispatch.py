@@ -44,7 +44,7 @@ class LeanReactor(PollReactor):
         self._early: list[EarlyWriter] = []
         super().__init__()
 
-    def _wakerFactory(self) -> Waker:
+    def _wakerFactory(self) -> Any:
         return Waker()
 
     def descriptor(self) -> int:
@@ -111,7 +111,7 @@ class LeanReactor(PollReactor):
                         why, read = self._do_event(selectable, fd, event)
                 except (KeyboardInterrupt, SystemExit):
                     raise
-                except BaseException as problem:
+                except BaseException as problem:  # noqa: BLE001 - logged, and the end of the descriptor
                     why, read = problem, False
                     log.err()
                 if why:
@@ -133,7 +133,7 @@ class LeanReactor(PollReactor):
             why = stream.doWrite()
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException as problem:
+        except BaseException as problem:  # noqa: BLE001 - logged, and the end of the stream
             why = problem
             log.err()
         if why:
@@ -145,7 +145,7 @@ class LeanReactor(PollReactor):
 
     def getWriters(self) -> list[Any]:
         """See :meth:`twisted.internet.interfaces.IReactorFDSet.getWriters`."""
-        return super().getWriters() + [s for s in self._early if s.batch is self._early]
+        return [*super().getWriters(), *(s for s in self._early if s.batch is self._early)]
 
     def removeAll(self) -> list[Any]:
         """See :meth:`twisted.internet.interfaces.IReactorFDSet.removeAll`."""
@@ -174,13 +174,13 @@ class LeanReactor(PollReactor):
             self._disconnectSelectable(selectable, why, read)
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - the application's; it is logged
             log.err()
 
 
 def _prefix(selectable: Any) -> str:
     try:
         return str(selectable.logPrefix())
-    except Exception:
+    except Exception:  # noqa: BLE001 - the application's; it is logged
         log.err(system=_BUGGY)
         return _BUGGY

@@ -8,19 +8,24 @@ import socket
 import sys
 import threading
 import weakref
-from asyncio import events, selector_events
-from collections.abc import Callable
+from asyncio import events
 from contextvars import Context
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.error import ReactorNotRestartable
 from twisted.python import threadable
 
+from triloop.adapters.cpython import SelectorLoop, SocketTransport
 from triloop.adapters.dispatch import LeanReactor
 from triloop.adapters.poller import Poller
 from triloop.adapters.reactor_host import ReactorHost
 from triloop.embedding import Embedding
 from triloop.signals import SharedSignals
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from triloop.adapters.cpython import Arguments, Callback, Handle
 
 __all__ = ["ReactorEventLoop", "new_event_loop"]
 
@@ -48,7 +53,7 @@ class LoopGuest:
 
     def fileno(self) -> int:
         """The descriptor of the loop's own epoll or kqueue."""
-        return self._loop._selector.fileno()
+        return int(self._loop._selector.fileno())
 
     def deadline(self) -> float | None:
         """Seconds until the next timer; 0 when callbacks are ready."""
@@ -82,14 +87,14 @@ class LoopGuest:
             loop._selector.skip_next()
 
 
-class StreamTransport(selector_events._SelectorSocketTransport):
+class StreamTransport(SocketTransport):
     """CPython's transport, with a buffer that is allocated for every read of a sane size."""
 
     #: Bytes; CPython's 256 KiB are more than the allocator keeps at hand.
     max_size = 64 * 1024
 
 
-class ReactorEventLoop(asyncio.SelectorEventLoop):
+class ReactorEventLoop(SelectorLoop):
     """An asyncio event loop that runs inside a Twisted reactor.
 
     It is CPython's own selector loop, nested: the reactor watches the descriptor of its epoll
@@ -257,7 +262,10 @@ class ReactorEventLoop(asyncio.SelectorEventLoop):
     # Scheduling: in a turn nothing is to be woken, outside of one the host must hear of it.
 
     def call_soon(
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self,
+        callback: Callback[Unpack[Arguments]],
+        *args: Unpack[Arguments],
+        context: Context | None = None,
     ) -> asyncio.Handle:
         """See :meth:`asyncio.loop.call_soon`."""
         if self._debug or self._closed:
@@ -271,7 +279,11 @@ class ReactorEventLoop(asyncio.SelectorEventLoop):
         return handle
 
     def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self,
+        when: float,
+        callback: Callback[Unpack[Arguments]],
+        *args: Unpack[Arguments],
+        context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """See :meth:`asyncio.loop.call_at`."""
         handle = super().call_at(when, callback, *args, context=context)
@@ -282,7 +294,9 @@ class ReactorEventLoop(asyncio.SelectorEventLoop):
 
     # Signals
 
-    def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: Any) -> None:
+    def add_signal_handler(
+        self, sig: int, callback: Callback[Unpack[Arguments]], *args: Unpack[Arguments]
+    ) -> None:
         """See :meth:`asyncio.loop.add_signal_handler`; Twisted's own handling goes on beside."""
         self._check_signal(sig)
         with self._signals.taking(sig):
@@ -306,8 +320,9 @@ def new_event_loop(reactor: Any = None) -> ReactorEventLoop:
 
 def _hide_this_frame(handle: asyncio.Handle) -> None:
     """Debug mode: the traceback of a handle ends where the application asked for the call."""
-    if handle._source_traceback:
-        del handle._source_traceback[-1]
+    source = cast("Handle", handle)._source_traceback
+    if source:
+        del source[-1]
 
 
 def _is_taken(reactor: object) -> bool:

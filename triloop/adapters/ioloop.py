@@ -51,7 +51,7 @@ class TwistedIOLoop(AsyncIOLoop):
         """The Twisted reactor that this loop runs in; None on a loop that Tornado was given."""
         return getattr(self.asyncio_loop, "reactor", None)
 
-    def install(self) -> TwistedIOLoop:
+    def install(self) -> TwistedIOLoop:  # type: ignore[override]  # Tornado's returns None
         """Make this loop the current one, Tornado's and asyncio's; returns it."""
         asyncio.set_event_loop(self.asyncio_loop)
         self.is_current = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import selectors
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,9 @@ class Poller(_Selector):
     that a chain of them (a task that awaits what is done already, say) pays a system call a
     link. Here an iteration may go unpolled, up to a bound.
     """
+
+    _fd_to_key: dict[int, Any]
+    _selector: Any
 
     def __init__(self) -> None:
         super().__init__()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import sys
 import threading
 import traceback
 import weakref
 from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from tornado.ioloop import IOLoop
 from twisted.internet import error
@@ -32,6 +33,7 @@ __all__ = ["TornadoReactor", "install"]
 _JOINING = 0.02
 
 _reactors: weakref.WeakSet[TornadoReactor] = weakref.WeakSet()
+
 
 class ReactorGuest:
     """A poll reactor as a :class:`~triloop.protocol.Guest`."""
@@ -101,6 +103,8 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
         self._loop_end: AsyncGenerator[None, None] | None = None
         self._retired_pool: ThreadPool | None = None
         self._users = 0
+        #: Who called triloop.install(), if this is the global reactor.
+        self.installed_by: str | None = None
         self._started_by_users = False
         #: What ``stop()`` shall do instead, where somebody else sees to an orderly end.
         self.on_stop: Callable[[], None] | None = None
@@ -140,7 +144,7 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
         """Move to the running loop, if that is another one than the reactor's own."""
         running = asyncio._get_running_loop()
         loop = self._asyncioEventloop
-        if self._started and running is loop or self._embedding.turning:
+        if (self._started and running is loop) or self._embedding.turning:
             return
         if running is loop:
             if self.is_closed and not self._startedBefore:
@@ -180,7 +184,7 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
         :raises RuntimeError: when the loop runs already; the reactor does too, then.
         """
         if self._started:
-            raise error.ReactorAlreadyRunning()
+            raise error.ReactorAlreadyRunning
         if self._startedBefore and not self._restartable:
             raise error.ReactorNotRestartable(
                 "a reactor that was stopped stays so; triloop.install(restartable=True) makes one "
@@ -191,7 +195,7 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
         if asyncio._get_running_loop() is not None or self._asyncioEventloop.is_running():
             raise RuntimeError(
                 f"{self._asyncioEventloop!r} runs already, and this reactor in it: leave out "
-                "reactor.run() and await what you wait for (a Deferred as triloop.as_future(deferred))"
+                "reactor.run() and await what you wait for (triloop.as_future makes a Deferred fit)"
             )
         self._handles_signals = installSignalHandlers
         self._owns_run = True
@@ -314,7 +318,7 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
             ReactorBase._stopThreadPool(self)
             return
         # In a loop that goes on, nobody may wait for the threads here: shut_down() does it.
-        pool, self.threadpool = self.threadpool, _NoPool()
+        pool, self.threadpool = self.threadpool, cast("ThreadPool", _NoPool())
         ReactorBase._stopThreadPool(self)
         self._retired_pool = pool
 
@@ -325,10 +329,8 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
         (asyncio.run, a Runner, uvloop.run) waits for before closing the loop.
         """
         self._loop_end = self._until_loop_ends()
-        try:
+        with contextlib.suppress(StopIteration):  # it has begun, and waits at its yield
             self._loop_end.__anext__().send(None)
-        except StopIteration:
-            pass  # it has begun, and waits at its yield
 
     async def _until_loop_ends(self) -> AsyncGenerator[None, None]:
         try:
@@ -392,9 +394,7 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
     ) -> Any:
         """See :meth:`twisted.internet.interfaces.IReactorCore.addSystemEventTrigger`."""
         self._follow()
-        return ReactorBase.addSystemEventTrigger(
-            self, phase, eventType, callable, *args, **kwargs
-        )
+        return ReactorBase.addSystemEventTrigger(self, phase, eventType, callable, *args, **kwargs)
 
     # IReactorTime, IReactorThreads, IReactorFDSet
 
@@ -412,7 +412,7 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
         TimedCalls._moveCallLaterSooner(self, call)
         self._embedding.wake()
 
-    callFromThread = ReactorBase.callFromThread
+    callFromThread = ReactorBase.callFromThread  # type: ignore[assignment]  # two untyped bases
 
     def addReader(self, reader: Any) -> None:
         """See :meth:`twisted.internet.interfaces.IReactorFDSet.addReader`."""
@@ -505,7 +505,7 @@ def install(
         raise error.ReactorAlreadyInstalledError(_already_installed(installed))
     reactor = TornadoReactor(io_loop, restartable=restartable)
     caller = traceback.extract_stack(limit=2)[0]
-    reactor._installed_by = f"triloop.install() at {caller.filename}:{caller.lineno}"
+    reactor.installed_by = f"triloop.install() at {caller.filename}:{caller.lineno}"
     installReactor(reactor)
     return reactor
 
@@ -513,7 +513,7 @@ def install(
 def _already_installed(installed: object) -> str:
     kind = f"{type(installed).__module__}.{type(installed).__qualname__}"
     message = f"{kind} is installed already"
-    origin = getattr(installed, "_installed_by", None) or _first_importer(installed)
+    origin = getattr(installed, "installed_by", None) or _first_importer(installed)
     if origin:
         message += f", by {origin}"
     return f"{message}. Call triloop.install() before anything imports twisted.internet.reactor."

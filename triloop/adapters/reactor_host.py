@@ -27,7 +27,7 @@ class _Reader:
     def __init__(self, reactor: Any, fd: int, callback: Callback) -> None:
         self._reactor = reactor
         self._fd = fd
-        self.doRead = callback
+        self.doRead: Any = callback
         reactor._addInternalReader(self)
 
     def fileno(self) -> int:

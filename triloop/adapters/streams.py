@@ -31,6 +31,8 @@ _FULL = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS)
 class EarlyWriter(tcp.Connection):
     """A connection that asks the reactor for an early ``doWrite`` before it bothers the poller."""
 
+    reactor: Any
+
     #: The batch of the reactor's early writers that this one is in.
     batch: list[EarlyWriter] | None = None
 
@@ -138,16 +140,14 @@ class UNIXPort(unix.Port):
 class UNIXConnector(unix.Connector):
     """Connects to a UNIX socket."""
 
-    def _makeTransport(self) -> unix.Client:
+    def _makeTransport(self) -> Any:
         return UNIXClient(self.address, self, self.reactor, self.checkPID)
 
 
 class StreamReactor(LeanReactor):
     """IReactorTCP, IReactorUNIX and IReactorSocket with the transports of this room."""
 
-    def listenTCP(
-        self, port: int, factory: Any, backlog: int = 50, interface: str = ""
-    ) -> Port:
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Port:
         """See :meth:`twisted.internet.interfaces.IReactorTCP.listenTCP`."""
         listening = Port(port, factory, backlog, interface, self)
         listening.startListening()
@@ -189,9 +189,7 @@ class StreamReactor(LeanReactor):
         if addressFamily == socket.AF_UNIX:
             listening = UNIXPort._fromListeningDescriptor(self, fileDescriptor, factory)
         else:
-            listening = Port._fromListeningDescriptor(
-                self, fileDescriptor, addressFamily, factory
-            )
+            listening = Port._fromListeningDescriptor(self, fileDescriptor, addressFamily, factory)
         listening.startListening()
         return listening
 

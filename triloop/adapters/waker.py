@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 
 from twisted.internet.interfaces import IReadDescriptor
@@ -50,10 +51,8 @@ class Waker:
 
     def doRead(self) -> None:
         """Forget the wakes: what they were for is looked at in every turn."""
-        try:
+        with contextlib.suppress(BlockingIOError):
             self._reading.recv(4096)
-        except BlockingIOError:
-            pass
 
     def connectionLost(self, reason: object) -> None:
         """Close both ends. Idempotent."""
