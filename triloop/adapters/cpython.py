@@ -1,0 +1,84 @@
+"""What CPython's selector loop keeps private and a guest loop needs: all of it, declared once.
+
+At run time these are asyncio's own classes. To the type checker they show the attributes that
+this package reads; CPython's own tests, run on the loop that is built from them, notice when one
+of those changes its name or its meaning.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import selector_events
+from typing import TYPE_CHECKING, Any
+
+__all__ = ["Callback", "Handle", "SelectorLoop", "SocketTransport", "TimerHandle"]
+
+if TYPE_CHECKING:
+    import socket
+    import traceback
+    from collections import deque
+    from collections.abc import Callable
+
+    from typing_extensions import TypeVarTuple, Unpack
+
+    Arguments = TypeVarTuple("Arguments")
+    Callback = Callable[[Unpack[Arguments]], object]
+
+    class Handle(asyncio.Handle):
+        """A callback that is to be called."""
+
+        _source_traceback: traceback.StackSummary | None
+
+    class TimerHandle(asyncio.TimerHandle):
+        """A callback that is to be called at some time."""
+
+        _source_traceback: traceback.StackSummary | None
+        _scheduled: bool
+        _when: float
+
+    class SelectorLoop(asyncio.SelectorEventLoop):
+        """CPython's event loop for Unix."""
+
+        _closed: bool
+        _csock: socket.socket
+        _debug: bool
+        _ready: deque[asyncio.Handle]
+        _scheduled: list[TimerHandle]
+        _selector: Any
+        _signal_handlers: dict[int, asyncio.Handle]
+        _stopping: bool
+        _thread_id: int | None
+        _timer_cancelled_count: int
+
+        def _asyncgen_finalizer_hook(self, agen: Any) -> None: ...
+        def _asyncgen_firstiter_hook(self, agen: Any) -> None: ...
+        def _check_closed(self) -> None: ...
+        def _check_running(self) -> None: ...
+        def _check_signal(self, sig: int) -> None: ...
+        def _ensure_fd_no_transport(self, fd: socket.socket) -> None: ...
+        def _handle_signal(self, sig: int) -> None: ...
+        def _process_events(self, event_list: Any) -> None: ...
+        def _process_self_data(self, data: bytes) -> None: ...
+        def _run_once(self) -> None: ...
+        def _set_coroutine_origin_tracking(self, enabled: bool) -> None: ...
+
+    class SocketTransport(asyncio.Transport):
+        """Its transport for stream sockets."""
+
+        max_size: int
+
+        def __init__(  # noqa: PLR0917 - CPython's signature
+            self,
+            loop: SelectorLoop,
+            sock: socket.socket,
+            protocol: asyncio.BaseProtocol,
+            waiter: asyncio.Future[None] | None = None,
+            extra: dict[str, Any] | None = None,
+            server: asyncio.AbstractServer | None = None,
+        ) -> None: ...
+
+else:
+    Handle = asyncio.Handle
+    TimerHandle = asyncio.TimerHandle
+    SelectorLoop = asyncio.SelectorEventLoop
+    SocketTransport = selector_events._SelectorSocketTransport
