@@ -2,7 +2,7 @@
 #
 #   make demo                 a chat room on Tornado, Twisted and asyncio at once (HOST=uvloop, HOST=epoll)
 #   make test                 the tests, the upstream suites of all three worlds among them
-#   make check                linters, types, import direction, changelog, documentation
+#   make check                linters, types, import direction, changelog, documentation, engine coverage
 #   make test-all             the tests on every Python found, on the oldest and the newest dependencies
 #   make coverage             the tests, with a report of the lines and branches they missed
 #   make docs                 the documentation, in docs/_build/html
@@ -19,7 +19,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test check lint types imports fragments test-all coverage docs system-tools clean
+.PHONY: demo test check lint types imports fragments engine test-all coverage docs system-tools clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "triloop needs Python 3.10 or later; set PYTHON=...")'
@@ -41,7 +41,7 @@ demo: $(STAMP)
 test: $(STAMP) system-tools
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-check: lint types imports fragments docs
+check: lint types imports fragments docs engine
 
 lint: $(STAMP)
 	$(BIN)/ruff check
@@ -55,6 +55,13 @@ imports: $(STAMP)
 
 fragments: $(STAMP)
 	$(BIN)/towncrier build --draft --version next >/dev/null
+
+# The engine is small and everything rests on it: no branch of it goes untested.
+engine: $(STAMP)
+	$(BIN)/coverage run --data-file=.coverage.engine -m pytest -q -n 0 tests/unit/test_embedding.py
+	$(BIN)/coverage combine --quiet --data-file=.coverage.engine
+	$(BIN)/coverage report --data-file=.coverage.engine --fail-under=100 \
+	  --include='triloop/protocol.py,triloop/embedding.py'
 
 # From scratch: a page that Sphinx finds unchanged would keep its warnings to itself.
 docs: $(STAMP)
