@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,8 +12,6 @@ from triloop.embedding import MAX_ROUNDS, MAX_SECONDS, SLACK, Embedding, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-ROOT = Path(__file__).parents[2]
 
 
 class World:
@@ -710,28 +704,3 @@ def test_clock_is_monotonic_unless_told() -> None:
     embedding.attach()
     host.run_pass()
     assert host.next_timer() == clock() + 3
-
-
-# These tests reach all of the engine
-
-
-@pytest.mark.timeout(300)
-def test_every_branch_of_the_engine_is_reached(tmp_path: Path) -> None:
-    settings = tmp_path / "coveragerc"
-    settings.write_text("[run]\nbranch = true\n[report]\nfail_under = 100\nshow_missing = true\n")
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("COV")}
-    inherited |= {"COVERAGE_FILE": str(tmp_path / "data"), "COVERAGE_RCFILE": str(settings)}
-    coverage = [sys.executable, "-m", "coverage"]
-    tests = ["-m", "pytest", "-q", "-o", "addopts=", "-p", "no:cacheprovider"]
-    chosen = [__file__, "-k", "not every_branch"]
-    modules = "triloop/protocol.py,triloop/embedding.py"
-    for command in (
-        [*coverage, "run", *tests, *chosen],
-        [*coverage, "report", f"--include={modules}"],
-    ):
-        done = subprocess.run(
-            command, cwd=ROOT, env=inherited, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-    assert "triloop/embedding.py" in done.stdout, done.stdout
-    assert "triloop/protocol.py" in done.stdout, done.stdout

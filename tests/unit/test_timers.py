@@ -117,6 +117,17 @@ def test_delayed_calls_run_in_the_pass_in_which_they_are_due(
     assert ran == ["delayed", "plain"]
 
 
+def test_delayed_call_does_not_run_at_its_old_time(either: Timers, clock: FakeClock) -> None:
+    ran: list[str] = []
+    either.callLater(1, ran.append, "delayed").delay(4)
+    either.callLater(2, ran.append, "reset").reset(6)
+    either.runUntilCurrent()
+    for step, expected in ((4, []), (1, ["delayed"]), (1, ["delayed", "reset"])):
+        clock.advance(step)
+        either.runUntilCurrent()
+        assert ran == expected
+
+
 def test_reset_within_a_pass_takes_effect_in_it(either: Timers, clock: FakeClock) -> None:
     ran: list[str] = []
     target = either.callLater(9, ran.append, "target")
