@@ -19,6 +19,7 @@ from twisted.internet.error import (
 
 from triloop.adapters.eventloop import ReactorEventLoop
 from triloop.adapters.reactor import TornadoReactor, install
+from triloop.ending import wind_down
 
 __all__ = ["TABLE", "Event", "Phase", "attached", "phase_of", "run"]
 
@@ -40,7 +41,7 @@ class Event(enum.Enum):
     RUN = "run()"
     RUN_RESTARTABLE = "run(), if restartable"
     ATTACH = "attached(), on entering"
-    LEAVE = "attached(), on leaving for the last time"
+    LEAVE = "attached(), on leaving: the last block, if the first one started it"
     STOP = "stop()"
     CRASH = "crash()"
     SHUT_DOWN = 'fireSystemEvent("shutdown")'
@@ -52,6 +53,7 @@ TABLE: Final[dict[Phase, dict[Event, Phase | type[Exception]]]] = {
         Event.RUN: Phase.RUNNING,
         Event.RUN_RESTARTABLE: Phase.RUNNING,
         Event.ATTACH: Phase.RUNNING,
+        Event.LEAVE: Phase.RESTING,
         Event.STOP: ReactorNotRunning,
         Event.CRASH: Phase.RESTING,
         Event.SHUT_DOWN: Phase.RESTING,
@@ -119,7 +121,7 @@ async def attached() -> AsyncIterator[Any]:
     try:
         yield reactor
     finally:
-        await reactor.leave()
+        await reactor.stay.leave()
 
 
 def _global_reactor() -> Any:
@@ -138,15 +140,16 @@ def _global_reactor() -> Any:
 
 
 async def _enter(reactor: TornadoReactor) -> None:
+    await reactor.stay.over()
     if TABLE[phase_of(reactor)][Event.ATTACH] is RuntimeError:
         raise RuntimeError("this reactor is about to stop: wait for that before attaching it again")
-    reactor.enter()
+    reactor.stay.enter()
     started = asyncio.get_running_loop().create_future()
     reactor.callWhenRunning(_resolve, started)
     try:
         await started
     except BaseException:
-        await reactor.leave()
+        await reactor.stay.leave()
         raise
 
 
@@ -202,10 +205,8 @@ def _run_in(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, T]) -> T 
             raise
         # The last to be pushed is the first to be done.
         if isinstance(reactor, TornadoReactor):
-            ending.callback(lambda: loop.run_until_complete(reactor.leave()))
-        ending.callback(lambda: loop.run_until_complete(loop.shutdown_default_executor()))
-        ending.callback(lambda: loop.run_until_complete(loop.shutdown_asyncgens()))
-        ending.callback(_cancel_all, loop)
+            ending.callback(lambda: loop.run_until_complete(reactor.stay.leave()))
+        ending.callback(wind_down, loop)
         task = _Main(loop.create_task(main), loop, reactor)
         with task.signals():
             return cast("T | None", task.run())
@@ -216,27 +217,6 @@ async def _entered() -> Any:
     if isinstance(reactor, TornadoReactor):
         await _enter(reactor)
     return reactor
-
-
-def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel all tasks, wait for them, and report what they raised instead of ending."""
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
-    loop.run_until_complete(_gather(tasks))
-    for task in tasks:
-        if not task.cancelled() and task.exception() is not None:
-            loop.call_exception_handler(
-                {
-                    "message": "unhandled exception during the end of triloop.run()",
-                    "exception": task.exception(),
-                    "task": task,
-                }
-            )
-
-
-async def _gather(tasks: set[asyncio.Task[Any]]) -> None:
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _Main:

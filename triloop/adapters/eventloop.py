@@ -125,6 +125,8 @@ class ReactorEventLoop(SelectorLoop):
 
     def __init__(self, reactor: Any = None) -> None:
         self._own_reactor = False
+        #: Whether it was ever run.
+        self.has_run = False
         if reactor is None:
             from twisted.internet import reactor  # the global one, installed if there is none
 
@@ -192,7 +194,11 @@ class ReactorEventLoop(SelectorLoop):
         """The reactor has begun to run, and this loop with it."""
         if self._thread_id is not None:
             return
+        self.has_run = True
         self._thread_id = threading.get_ident()
+        left = asyncio.current_task(self)
+        if left is not None:  # by a fork in the middle of it
+            asyncio.tasks._leave_task(self, left)
         self._set_coroutine_origin_tracking(self._debug)
         # A reactor whose own host is an asyncio loop: that is the running one between turns.
         self._guest.visits = events._get_running_loop() is not None
@@ -212,6 +218,20 @@ class ReactorEventLoop(SelectorLoop):
         self._set_coroutine_origin_tracking(False)
         self._stopping = False
         self._thread_id = None
+
+    def rest_in_child(self, *, can_run: bool) -> None:
+        """Be at rest, in a child that ``os.fork`` has made.
+
+        :param can_run: whether the reactor is fit for that process.
+        """
+        self._signals.reset(ran=self._thread_id is not None)
+        self._set_coroutine_origin_tracking(False)
+        self._thread_id = None
+        self._stopping = self._guest.visits = False
+        if can_run:
+            self._embedding.detach()
+            self._host.reset()
+        self._embedding = Embedding(self._host, self._guest)
 
     def _enter(self) -> _Outer:
         """Become the running loop; what was so before."""
@@ -316,6 +336,11 @@ class ReactorEventLoop(SelectorLoop):
 def new_event_loop(reactor: Any = None) -> ReactorEventLoop:
     """A new :class:`ReactorEventLoop`; fit to be the ``loop_factory`` of ``asyncio.Runner``."""
     return ReactorEventLoop(reactor)
+
+
+def open_loops() -> list[ReactorEventLoop]:
+    """All loops in this process that are not closed."""
+    return list(_open_loops)
 
 
 def _hide_this_frame(handle: asyncio.Handle) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
-import contextlib
 import sys
 import threading
 import traceback
 import weakref
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 
 from tornado.ioloop import IOLoop
 from twisted.internet import error
@@ -19,18 +17,15 @@ from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.base import DelayedCall, ReactorBase
 from twisted.internet.main import installReactor
 from twisted.internet.posixbase import PosixReactorBase
-from twisted.python.threadpool import ThreadPool
 
 from triloop.adapters.asyncio_host import AsyncioHost
+from triloop.adapters.stay import Stay, no_pool
 from triloop.adapters.streams import EarlyWriter, StreamReactor
 from triloop.adapters.timers import TimedCalls
 from triloop.embedding import Embedding
 from triloop.signals import ChildWatch, ReactorSignals
 
 __all__ = ["TornadoReactor", "install"]
-
-#: Seconds between two looks for calls of threads that are waited for.
-_JOINING = 0.02
 
 _reactors: weakref.WeakSet[TornadoReactor] = weakref.WeakSet()
 
@@ -100,12 +95,12 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
         self._iterating = False
         self._handles_signals = False
         self._start_handle: asyncio.Handle | None = None
-        self._loop_end: AsyncGenerator[None, None] | None = None
-        self._retired_pool: ThreadPool | None = None
-        self._users = 0
+        #: Its stay in a loop that somebody else runs.
+        self.stay = Stay(self)
+        #: Whether it was ever started.
+        self.has_run = False
         #: Who called triloop.install(), if this is the global reactor.
         self.installed_by: str | None = None
-        self._started_by_users = False
         #: What ``stop()`` shall do instead, where somebody else sees to an orderly end.
         self.on_stop: Callable[[], None] | None = None
         self._guest = ReactorGuest(self)
@@ -140,28 +135,28 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
         if not self._started and not self._startedBefore:
             self.startRunning(self._handles_signals)
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
         """Move to the running loop, if that is another one than the reactor's own."""
         running = asyncio._get_running_loop()
         loop = self._asyncioEventloop
         if (self._started and running is loop) or self._embedding.turning:
             return
-        if running is loop:
-            if self.is_closed and not self._startedBefore:
-                self._schedule_start()
-            return
-        if running is None:
-            if loop.get_debug() and loop.is_running():
+        if loop.is_running() and running is not loop:
+            if running is not None:
                 raise RuntimeError(
-                    f"this reactor runs in {loop!r}, in another thread than the present one "
+                    f"this reactor runs in {_named(loop)} and was used in {_named(running)}: use "
+                    "callFromThread from another thread, or make a TornadoReactor for that loop"
+                )
+            if loop.get_debug():
+                raise RuntimeError(
+                    f"this reactor runs in {_named(loop)}, in another thread than the present one "
                     f"({threading.current_thread().name}): use callFromThread"
                 )
             return
-        if loop.is_running():
-            raise RuntimeError(
-                f"this reactor runs in {loop!r} and was used in {running!r}: use callFromThread "
-                "from another thread, or make a TornadoReactor for that loop"
-            )
+        if running is None or running is loop:
+            if self.is_closed and not self._startedBefore and not loop.is_closed():
+                self._schedule_start()
+            return
         self.move(running)
 
     def move(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -181,8 +176,20 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
         """Run the loop, and the reactor in it, until ``stop()``.
 
         :param installSignalHandlers: whether SIGINT and SIGTERM shall stop the reactor.
-        :raises RuntimeError: when the loop runs already; the reactor does too, then.
+        :raises twisted.internet.error.ReactorAlreadyRunning: when the loop runs already; the
+            reactor does too, then.
+        :raises twisted.internet.error.ReactorNotRestartable: after ``stop()``, unless the reactor
+            was made restartable.
         """
+        running = asyncio._get_running_loop()
+        if running is None and self._asyncioEventloop.is_running():
+            running = self._asyncioEventloop  # in another thread
+        if running is not None:
+            raise error.ReactorAlreadyRunning(
+                f"{_named(running)} runs already, and this reactor in it: leave out reactor.run(). "
+                "Await what you wait for (triloop.as_future makes a Deferred fit); "
+                "`async with triloop.attached()` is a reactor from its start to its end"
+            )
         if self._started:
             raise error.ReactorAlreadyRunning
         if self._startedBefore and not self._restartable:
@@ -192,11 +199,6 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
             )
         if self._asyncioEventloop.is_closed():
             self.move(_asyncio_loop(None))
-        if asyncio._get_running_loop() is not None or self._asyncioEventloop.is_running():
-            raise RuntimeError(
-                f"{self._asyncioEventloop!r} runs already, and this reactor in it: leave out "
-                "reactor.run() and await what you wait for (triloop.as_future makes a Deferred fit)"
-            )
         self._handles_signals = installSignalHandlers
         self._owns_run = True
         self._startedBefore = False
@@ -211,11 +213,12 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
         """Fire the startup events and begin to take turns in the loop."""
         if self.is_closed:
             self.reopen()
+        self.has_run = True
         ReactorBase.startRunning(self, installSignalHandlers)
         if self._started:
             self._embedding.attach()
             if not self._owns_run:
-                self._end_with_loop()
+                self.stay.end_with_loop()
 
     def stop(self) -> None:
         """See :meth:`twisted.internet.interfaces.IReactorCore.stop`."""
@@ -225,34 +228,22 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
         ReactorBase.stop(self)
         self._embedding.wake()
 
-    # On behalf of others: any number of users within one loop
+    def start_for_others(self) -> bool:
+        """Start now, in a running loop that goes on after ``stop()``.
 
-    def enter(self) -> None:
-        """Run inside the running loop for one more user; the first one starts the reactor.
-
-        :raises RuntimeError: when the reactor runs in another loop.
+        :returns: whether a ``stop()`` would have ended the loop's run otherwise.
         """
-        loop = asyncio.get_running_loop()
-        self._follow()
-        if self._asyncioEventloop is not loop:
-            raise RuntimeError(f"this reactor runs in {self._asyncioEventloop!r}, not in {loop!r}")
-        self._users += 1
-        if self._started:
-            return
-        self._owns_run = False
-        self._started_by_users = True
-        self._startedBefore = False
         if self._start_handle is not None:
             self._start_handle.cancel()
             self._start_handle = None
-        self.startRunning(installSignalHandlers=False)
-
-    async def leave(self) -> None:
-        """Undo one :meth:`enter`; the last one to leave shuts down what the first one started."""
-        self._users -= 1
-        if self._users == 0 and self._started_by_users:
-            self._started_by_users = False
-            await self.shut_down()
+        self._startedBefore = False
+        owned, self._owns_run = self._owns_run, False
+        try:
+            self.startRunning(installSignalHandlers=False)
+        except BaseException:
+            self._owns_run = owned
+            raise
+        return owned
 
     # The end
 
@@ -276,80 +267,18 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
 
     def reopen(self) -> None:
         """Undo :meth:`close`: the reactor may be started, and shut down, again."""
-        self._heap.clear()
+        self.forget_timed_calls()
         StreamReactor.reopen(self)
         self.addSystemEventTrigger("during", "shutdown", self.crash)
         self.addSystemEventTrigger("during", "shutdown", self.disconnectAll)
 
-    async def shut_down(self) -> None:
-        """Stop, wait for the shutdown triggers, and for the thread pool; in the reactor's loop.
-
-        Afterwards the reactor is as it was before its start. Calls from threads that end
-        meanwhile are still run, and the loop is not blocked.
-        """
-        self.on_stop = None
-        if self._started:
-            ended = self._asyncioEventloop.create_future()
-            self.addSystemEventTrigger("after", "shutdown", ended.set_result, None)
-            if not self._stopped:
-                self.stop()
-            await ended
-        if self._retired_pool is not None:
-            await self._join_pool(self._retired_pool)
-            self._retired_pool = None
-        self._startedBefore = False
-
-    async def _join_pool(self, pool: ThreadPool) -> None:
-        loop = self._asyncioEventloop
-        joined = loop.create_future()
-
-        def join() -> None:
-            pool.stop()
-            loop.call_soon_threadsafe(joined.set_result, None)
-
-        threading.Thread(target=join, name="triloop: joins the thread pool").start()
-        while not joined.done():
-            if self.threadCallQueue:
-                self.runUntilCurrent()
-            await asyncio.wait([joined], timeout=_JOINING)
-
     def _stopThreadPool(self) -> None:
-        if self._owns_run:
-            ReactorBase._stopThreadPool(self)
-            return
-        # In a loop that goes on, nobody may wait for the threads here: shut_down() does it.
-        pool, self.threadpool = self.threadpool, cast("ThreadPool", _NoPool())
+        pool = self.threadpool
+        if not self._owns_run and pool is not None:
+            # In a loop that goes on, nobody may wait for the threads here.
+            self.stay.retire(pool)
+            self.threadpool = no_pool()
         ReactorBase._stopThreadPool(self)
-        self._retired_pool = pool
-
-    def _end_with_loop(self) -> None:
-        """Have the loop shut this reactor down before it is closed.
-
-        An asynchronous generator that is under way is the one thing that every loop's owner
-        (asyncio.run, a Runner, uvloop.run) waits for before closing the loop.
-        """
-        self._loop_end = self._until_loop_ends()
-        with contextlib.suppress(StopIteration):  # it has begun, and waits at its yield
-            self._loop_end.__anext__().send(None)
-
-    async def _until_loop_ends(self) -> AsyncGenerator[None, None]:
-        try:
-            yield
-        finally:
-            if not self._users and self._started:
-                await self.shut_down()
-
-    def end_with_process(self) -> None:
-        """Shut down, if that is still to be done, because the interpreter exits."""
-        if self._asyncioEventloop.is_running():
-            return  # in another thread, which sees to it
-        if self._started:
-            self._owns_run = False
-            if self._asyncioEventloop.is_closed():
-                self.move(asyncio.new_event_loop())
-            self._asyncioEventloop.run_until_complete(self.shut_down())
-        elif self.threadpool is not None:
-            ReactorBase._stopThreadPool(self)
 
     def crash(self) -> None:
         """Leave the loop at once, and end its run if that began with this reactor's."""
@@ -389,11 +318,28 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
             elif self._start_handle is not None:
                 self._schedule_start()
 
+    def restart_in_child(self, loop: asyncio.AbstractEventLoop, *, again: bool) -> None:
+        """Await the start, in a child that ``os.fork`` has made.
+
+        :param loop: this reactor's loop there.
+        :param again: whether the reactor ran in the parent.
+        """
+        awaited = again or self._start_handle is not None
+        self._iterating = self._handles_signals = self.has_run = False
+        self.stay = Stay(self)
+        self._start_handle = self.on_stop = None
+        self._embedding.detach()
+        self._asyncioEventloop = loop
+        self._owns_run = True
+        self._embedding = Embedding(AsyncioHost(loop), self._guest)
+        if awaited and not loop.is_closed():
+            self._schedule_start()
+
     def addSystemEventTrigger(
         self, phase: str, eventType: str, callable: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> Any:
         """See :meth:`twisted.internet.interfaces.IReactorCore.addSystemEventTrigger`."""
-        self._follow()
+        self.follow()
         return ReactorBase.addSystemEventTrigger(self, phase, eventType, callable, *args, **kwargs)
 
     # IReactorTime, IReactorThreads, IReactorFDSet
@@ -404,7 +350,7 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
         """See :meth:`twisted.internet.interfaces.IReactorTime.callLater`; ``delay`` in seconds."""
         call = TimedCalls.callLater(self, delay, callable, *args, **kw)
         if not self._embedding.turning:
-            self._follow()
+            self.follow()
             self._embedding.wake()
         return call
 
@@ -416,24 +362,24 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
 
     def addReader(self, reader: Any) -> None:
         """See :meth:`twisted.internet.interfaces.IReactorFDSet.addReader`."""
-        self._follow()
+        self.follow()
         if self.is_closed:
             self.reopen()
         StreamReactor.addReader(self, reader)
 
     def addWriter(self, writer: Any) -> None:
         """See :meth:`twisted.internet.interfaces.IReactorFDSet.addWriter`."""
-        self._follow()
+        self.follow()
         if self.is_closed:
             self.reopen()
         StreamReactor.addWriter(self, writer)
 
-    def write_early(self, stream: EarlyWriter) -> None:
-        """Call ``doWrite`` of ``stream`` once the present callback has returned."""
-        StreamReactor.write_early(self, stream)
+    def write_early(self, stream: EarlyWriter) -> object:
+        """Have ``stream`` write out once the present callback has returned."""
         if not self._embedding.turning:
             self._follow()
             self._embedding.wake()
+        return StreamReactor.write_early(self, stream)
 
     # IReactorProcess
 
@@ -462,6 +408,11 @@ def _asyncio_loop(io_loop: IOLoop | asyncio.AbstractEventLoop | None) -> asyncio
     return loop
 
 
+def _named(loop: asyncio.AbstractEventLoop) -> str:
+    """A loop's name, by which two of a kind can be told apart."""
+    return f"{loop!r} at {id(loop):#x}"
+
+
 def reactor_in(loop: asyncio.AbstractEventLoop) -> TornadoReactor | None:
     """The reactor that runs in ``loop``, the global one or not; None if there is none."""
     for reactor in _reactors:
@@ -470,21 +421,9 @@ def reactor_in(loop: asyncio.AbstractEventLoop) -> TornadoReactor | None:
     return None
 
 
-def _end_with_process() -> None:
-    for reactor in list(_reactors):
-        reactor.end_with_process()
-
-
-# Python waits for threads before it calls what atexit has, and a thread pool waits to be stopped:
-# concurrent.futures ends its own threads by this same hook.
-getattr(threading, "_register_atexit", atexit.register)(_end_with_process)
-
-
-class _NoPool:
-    """In the place of a thread pool that is stopped elsewhere."""
-
-    def stop(self) -> None:
-        """Nothing to stop here."""
+def all_reactors() -> list[TornadoReactor]:
+    """All there are in this process, closed ones too."""
+    return list(_reactors)
 
 
 def install(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,8 @@ from triloop.protocol import Callback, Cancellable
 __all__ = ["ReactorHost"]
 
 _log = Logger()
+
+_driven: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 @implementer(IReadDescriptor)
@@ -107,9 +110,17 @@ class ReactorHost:
         self._started = self._ended = _nothing
         del self._followed
 
+    def reset(self) -> None:
+        """Forget the parent's run, in a child that ``os.fork`` has made."""
+        self.driving = False
+        self._reason = None
+        if self._trigger is None:
+            self._await_start()
+
     def drive(self) -> None:
         """Run the reactor for the sake of its guest, and leave it able to run again."""
         self.driving = True
+        _driven.add(self.reactor)
         try:
             self.reactor.run(installSignalHandlers=False)
         finally:
@@ -159,6 +170,11 @@ class ReactorHost:
         if self._reason is None:
             self._reason = reason
         self.end_run()
+
+
+def driven_reactors() -> list[Any]:
+    """The reactors that were run for the sake of a guest, and so not to an end of their own."""
+    return list(_driven)
 
 
 def _nothing() -> None:

@@ -71,6 +71,11 @@ class TimedCalls(ReactorBase):
         """See :meth:`twisted.internet.interfaces.IReactorTime.getDelayedCalls`."""
         return [call for _, entry, call in self._heap if call.entry == entry]
 
+    def forget_timed_calls(self) -> None:
+        """Drop all pending calls: they will not happen."""
+        self._heap.clear()
+        self._outdated = 0
+
     def timeout(self) -> float | None:
         """Seconds until the next timed call is due; None when there is none."""
         heap = self._heap

@@ -1,0 +1,104 @@
+"""The one order in which a loop and the reactors of a process come to their end.
+
+Tasks are cancelled and awaited, asynchronous generators closed, the default executor shut down;
+then come Twisted's shutdown triggers and its thread pool; then the loop is closed. An entry point
+that closes its loop does all of this. One that gives its loop back, to be run again, does not; what
+it leaves is done when the interpreter exits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures.thread  # noqa: F401 - its hook has to be the older one, and so the later
+import contextlib
+import threading
+from typing import Any
+
+from twisted.internet.base import ReactorBase
+
+from triloop.adapters.eventloop import open_loops
+from triloop.adapters.reactor import TornadoReactor, all_reactors
+from triloop.adapters.reactor_host import driven_reactors
+
+__all__ = ["wind_down"]
+
+
+def wind_down(loop: asyncio.AbstractEventLoop) -> None:
+    """End what asyncio has in ``loop``, which does not run: tasks, generators, executor.
+
+    A step is taken even if the one before was interrupted.
+    """
+    with contextlib.ExitStack() as steps:  # the last to be pushed is the first to be taken
+        steps.callback(lambda: loop.run_until_complete(loop.shutdown_default_executor()))
+        steps.callback(lambda: loop.run_until_complete(loop.shutdown_asyncgens()))
+        steps.callback(_cancel_tasks, loop)
+
+
+def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel all tasks, wait for them, and report what they raised instead of ending."""
+    tasks = asyncio.all_tasks(loop)
+    if not tasks:
+        return
+    for task in tasks:
+        task.cancel()
+    loop.run_until_complete(_gather(tasks))
+    for task in tasks:
+        if not task.cancelled() and task.exception() is not None:
+            loop.call_exception_handler(
+                {
+                    "message": "unhandled exception while the loop was brought to its end",
+                    "exception": task.exception(),
+                    "task": task,
+                }
+            )
+
+
+async def _gather(tasks: set[asyncio.Task[Any]]) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _end_with_process() -> None:
+    """Do what nobody has done by the time that the interpreter exits."""
+    for loop in open_loops():
+        if loop.has_run and not loop.is_running():
+            wind_down(loop)
+    for reactor in all_reactors():
+        if reactor.has_run and not reactor._asyncioEventloop.is_running():
+            _end_guest(reactor)
+    for reactor in driven_reactors():
+        _end_host(reactor)
+
+
+def _end_guest(reactor: TornadoReactor) -> None:
+    """Shut a reactor down after the loop that it ran in, which may be closed by now."""
+    if not reactor._asyncioEventloop.is_closed():
+        wind_down(reactor._asyncioEventloop)
+    if reactor._started:
+        if reactor._asyncioEventloop.is_closed():
+            reactor.move(asyncio.new_event_loop())
+        reactor._owns_run = False
+        reactor._asyncioEventloop.run_until_complete(reactor.stay.shut_down())
+    elif reactor.threadpool is not None:
+        ReactorBase._stopThreadPool(reactor)
+
+
+def _end_host(reactor: Any) -> None:
+    """Have a reactor that was only ever run for its guest, and left by crash, run to its end."""
+    if not reactor.running and not reactor._startedBefore:
+        reactor.callWhenRunning(reactor.stop)
+        reactor.run(installSignalHandlers=False)
+
+
+def _close_loops() -> None:
+    """Close the loops that were left open, after all that the application asked of atexit."""
+    guests = [reactor for reactor in all_reactors() if reactor.has_run]
+    for loop in (*(guest._asyncioEventloop for guest in guests), *open_loops()):
+        if not loop.is_running():
+            loop.close()
+
+
+# Python waits for threads before it calls what atexit has, and a thread pool waits to be stopped:
+# concurrent.futures ends its own threads by this same hook.
+getattr(threading, "_register_atexit", atexit.register)(_end_with_process)
+atexit.register(_close_loops)
