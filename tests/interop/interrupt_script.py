@@ -1,0 +1,91 @@
+"""A program to be interrupted: ``interrupt_script.py STACK RUNNER STATE``.
+
+STATE is what the program is in when Ctrl-C comes: "idle"; "stubborn", which is idle and lets itself
+be cancelled only the second time; "exiting", which is idle and ends with status 5 on SIGTERM;
+"busy asyncio" or "busy Twisted", a callback of that world that does not return for a long while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+
+from tornado.ioloop import IOLoop
+
+from tests.interop.stages import Stage, build, expected_state, signal_state
+
+BUSY_SECONDS = 8.0
+BUSY_SECONDS_UNDER_TWISTED = 0.6
+
+
+def ready() -> None:
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+
+
+def be_busy(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    ready()
+    while time.monotonic() < end:
+        pass
+    sys.stdout.write("returned\n")
+
+
+class Program:
+    """Comes into its state, says "ready" and waits."""
+
+    def __init__(self, stage: Stage, runner: str, state: str) -> None:
+        self.stage = stage
+        self.runner = runner
+        self.state = state
+        # Twisted's own handling of Ctrl-C breaks nothing off.
+        polite = runner == "reactor.run"
+        self.busy_seconds = BUSY_SECONDS_UNDER_TWISTED if polite else BUSY_SECONDS
+
+    def begin(self) -> None:
+        world = self.state.removeprefix("busy ")
+        if world == "asyncio":
+            self.stage.loop.call_soon(be_busy, self.busy_seconds)
+        elif world == "Twisted":
+            self.stage.reactor.callLater(0, be_busy, self.busy_seconds)
+        elif self.stage.reactor is not None:
+            self.stage.reactor.callLater(0.05, ready)
+        else:
+            self.stage.loop.call_later(0.05, ready)
+
+    async def main(self, stage: Stage) -> None:
+        self.begin()
+        if self.state == "stubborn":
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+        await asyncio.sleep(60)
+
+    def run(self) -> None:
+        if self.runner == "reactor.run":
+            self.stage.reactor.callWhenRunning(self.begin)
+            self.stage.reactor.run()
+        elif self.runner == "IOLoop.start":
+            self.stage.loop.call_soon(self.begin)
+            IOLoop.current().start()
+        else:
+            self.stage.run(self.runner, self.main)
+
+
+def script(stack: str, runner: str, state: str) -> None:
+    if state == "exiting":
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))
+    before = signal_state()
+    stage = build(stack)
+    try:
+        Program(stage, runner, state).run()
+    finally:
+        if stage.loop is not None:
+            stage.tidy()
+            assert signal_state() == expected_state(before, stage, runner)
+
+
+if __name__ == "__main__":
+    script(*sys.argv[1:])

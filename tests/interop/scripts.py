@@ -1,0 +1,33 @@
+"""Scripts that have a process to themselves: what they are about belongs to a whole process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60.0
+
+
+def start_script(name: str, *args: str, strict: bool = True) -> subprocess.Popen[str]:
+    """Start ``tests/interop/NAME.py``; ``strict`` makes warnings errors, in Python's debug mode."""
+    options = ["-X", "dev", "-W", "error"] if strict else []
+    return subprocess.Popen(
+        [sys.executable, *options, "-m", f"tests.interop.{name}", *args],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run_script(name: str, *args: str) -> None:
+    """Run a script that checks for itself; it has to end well and without a word."""
+    process = start_script(name, *args)
+    try:
+        said, complaints = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    assert not complaints, complaints
+    assert (process.returncode, said) == (0, "")
