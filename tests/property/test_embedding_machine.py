@@ -210,9 +210,12 @@ class EmbeddingMachine(RuleBasedStateMachine):
     def leave_work(self, piece: Piece, how: Kind) -> None:
         self.leave(piece, Action(how))
 
-    @rule(piece=pieces, delay=seconds)
-    def add_timer(self, piece: Piece, delay: float) -> None:
+    @rule(piece=pieces, delay=seconds, then_run=st.booleans())
+    def add_timer(self, piece: Piece, delay: float, *, then_run: bool) -> None:
+        """Often with the pass that arms it, without which it says little."""
         self.guest.call_later(delay, self.guest_work(piece))
+        if then_run:
+            self.run(self.host.run_pass)
 
     @precondition(lambda self: self.guest.timers)
     @rule(data=st.data(), delay=seconds)
@@ -311,7 +314,7 @@ class EmbeddingMachine(RuleBasedStateMachine):
 
 TestEmbedding = EmbeddingMachine.TestCase
 TestEmbedding.settings = settings(
-    max_examples=150,
+    max_examples=200,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
