@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet import error
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
@@ -20,13 +20,13 @@ if TYPE_CHECKING or sys.platform == "linux":
 
     from twisted.internet.epollreactor import EPollReactor as PollReactor
 
-    _POLLER = "_poller"
+    POLLER = "_poller"
 else:  # pragma: no cover - the BSDs and macOS
     from twisted.internet.kqreactor import KQueueReactor as PollReactor
 
-    _POLLER = "_kq"
+    POLLER = "_kq"
 
-__all__ = ["LeanReactor"]
+__all__ = ["POLLER", "LeanReactor"]
 
 _BUGGY = "(buggy logPrefix method)"
 _NO_DESCRIPTOR = error.ConnectionFdescWentAway("File descriptor lost")
@@ -49,12 +49,12 @@ class LeanReactor(PollReactor):
 
     def descriptor(self) -> int:
         """The reactor's own epoll or kqueue, itself pollable."""
-        return int(getattr(self, _POLLER).fileno())
+        return int(getattr(self, POLLER).fileno())
 
     @property
     def is_closed(self) -> bool:
         """Whether the reactor's own descriptors have been given back."""
-        return bool(getattr(self, _POLLER).closed)
+        return bool(getattr(self, POLLER).closed)
 
     def close(self) -> None:
         """Give back the reactor's own descriptors; for one that does not run. Idempotent."""
@@ -63,11 +63,11 @@ class LeanReactor(PollReactor):
             reader.connectionLost(None)
         self._internalReaders.clear()
         self.waker = None
-        getattr(self, _POLLER).close()
+        getattr(self, POLLER).close()
 
     def reopen(self) -> None:
         """Undo :meth:`close`, with a new poller and a new waker."""
-        setattr(self, _POLLER, type(getattr(self, _POLLER))())
+        setattr(self, POLLER, type(getattr(self, POLLER))())
         self._reads.clear()
         self._writes.clear()
         self._selectables.clear()
@@ -79,13 +79,35 @@ class LeanReactor(PollReactor):
         if events:
             self._dispatch(events)
 
-    if _POLLER == "_poller":
+    if POLLER == "_poller":
         doIteration = doPoll
 
-    def write_early(self, stream: EarlyWriter) -> None:
-        """Call ``doWrite`` of ``stream`` once the present callback has returned."""
-        stream.batch = self._early
+    def write_early(self, stream: EarlyWriter) -> object:
+        """Have ``stream`` write out once the present callback has returned.
+
+        :returns: what it will be called with: the batch that it is in.
+        """
         self._early.append(stream)
+        return self._early
+
+    def flush(self) -> None:
+        """Have all streams write out that asked for it by :meth:`write_early`."""
+        batch, self._early = self._early, []
+        for stream in batch:
+            if stream.early is batch:
+                log.callWithLogger(stream, self.write_out, stream, batch)
+
+    def write_out(self, stream: EarlyWriter, granted: object) -> None:
+        """Call ``stream.write_out``, and disconnect it if that says so."""
+        try:
+            why = stream.write_out(granted)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as problem:  # noqa: BLE001 - logged, and the end of the stream
+            why = problem
+            log.err()
+        if why:
+            self._lose(stream, why, False)
 
     def _dispatch(self, events: list[tuple[int, int]]) -> None:
         """Do what the poller found, one selectable at a time, each in its log context."""
@@ -99,7 +121,7 @@ class LeanReactor(PollReactor):
                 selectable = selectables.get(fd)
                 if selectable is None:
                     continue
-                contexts[top] = {ILogContext: {**outer, "system": _prefix(selectable)}}
+                contexts[top] = _log_context(selectable, outer)
                 why: Any = None
                 read = event == EPOLLIN
                 try:
@@ -111,7 +133,7 @@ class LeanReactor(PollReactor):
                         why, read = self._do_event(selectable, fd, event)
                 except (KeyboardInterrupt, SystemExit):
                     raise
-                except BaseException as problem:  # noqa: BLE001 - logged, and the end of the descriptor
+                except BaseException as problem:  # noqa: BLE001 - logged, and its end
                     why, read = problem, False
                     log.err()
                 if why:
@@ -121,37 +143,15 @@ class LeanReactor(PollReactor):
         finally:
             del contexts[top:]
 
-    def flush(self) -> None:
-        """Call ``doWrite`` of all that :meth:`write_early` was called for."""
-        batch, self._early = self._early, []
-        for stream in batch:
-            if stream.batch is batch:
-                log.callWithLogger(stream, self._write_out, stream, batch)
-
-    def _write_out(self, stream: EarlyWriter, batch: list[EarlyWriter]) -> None:
-        try:
-            why = stream.doWrite()
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as problem:  # noqa: BLE001 - logged, and the end of the stream
-            why = problem
-            log.err()
-        if why:
-            self._lose(stream, why, False)
-        elif stream.batch is batch:
-            # The kernel has not taken it all: the poller shall tell when there is room.
-            stream.batch = None
-            self.addWriter(stream)
-
     def getWriters(self) -> list[Any]:
         """See :meth:`twisted.internet.interfaces.IReactorFDSet.getWriters`."""
-        return [*super().getWriters(), *(s for s in self._early if s.batch is self._early)]
+        return [*super().getWriters(), *(s for s in self._early if s.early is self._early)]
 
     def removeAll(self) -> list[Any]:
         """See :meth:`twisted.internet.interfaces.IReactorFDSet.removeAll`."""
-        early = [stream for stream in self._early if stream.batch is self._early]
+        early = [stream for stream in self._early if stream.early is self._early]
         for stream in early:
-            stream.batch = None
+            stream.early = None
         return list(dict.fromkeys([*super().removeAll(), *early]))
 
     def _do_event(self, selectable: Any, fd: int, event: int) -> tuple[Any, bool]:
@@ -176,6 +176,19 @@ class LeanReactor(PollReactor):
             raise
         except BaseException:  # noqa: BLE001 - the application's; it is logged
             log.err()
+
+
+def _log_context(selectable: Any, outer: dict[str, Any]) -> dict[Any, Any]:
+    """The context in which ``selectable`` logs; a connection keeps its own at hand."""
+    kept = getattr(selectable, "log_context", None)
+    if kept is None:
+        return {ILogContext: {**outer, "system": _prefix(selectable)}}
+    known, prefix, made = kept
+    if known is not outer or prefix is not selectable.logstr:
+        prefix = selectable.logstr
+        made = {ILogContext: {**outer, "system": prefix}}
+        selectable.log_context = outer, prefix, made
+    return cast("dict[Any, Any]", made)
 
 
 def _prefix(selectable: Any) -> str:

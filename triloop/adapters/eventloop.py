@@ -83,8 +83,6 @@ class LoopGuest:
             loop._run_once()
         if loop._stopping:
             loop._stop_now()
-        elif loop._ready:
-            loop._selector.skip_next()
 
 
 class StreamTransport(SocketTransport):

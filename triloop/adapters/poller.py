@@ -13,21 +13,13 @@ if TYPE_CHECKING or sys.platform == "linux":
 else:  # pragma: no cover - the BSDs and macOS
     from selectors import KqueueSelector as _Selector
 
-__all__ = ["MAX_UNPOLLED", "Poller"]
-
-#: Iterations in a row that may run callbacks without asking for I/O in between.
-MAX_UNPOLLED = 8
+__all__ = ["Poller"]
 
 _RAW = sys.platform == "linux"
 
 
 class Poller(_Selector):
-    """A selector that never blocks, unless it is told that there is no host.
-
-    A stock loop asks the kernel for I/O in every iteration, even while callbacks are ready, so
-    that a chain of them (a task that awaits what is done already, say) pays a system call a
-    link. Here an iteration may go unpolled, up to a bound.
-    """
+    """A selector that never blocks, unless it is told that there is no host."""
 
     _fd_to_key: dict[int, Any]
     _selector: Any
@@ -36,12 +28,6 @@ class Poller(_Selector):
         super().__init__()
         #: Whether to wait for I/O: once no host is left to do that.
         self.blocking = False
-        self._unpolled = 0
-        self._skip = False
-
-    def skip_next(self) -> None:
-        """Let the next ``select`` report nothing, unless too many have done so in a row."""
-        self._skip = self._unpolled < MAX_UNPOLLED
 
     def select(self, timeout: float | None = None) -> Any:
         """What is ready; see :meth:`dispatch` for its form.
@@ -50,11 +36,6 @@ class Poller(_Selector):
         """
         if self.blocking:
             return super().select(timeout)
-        if self._skip:
-            self._skip = False
-            self._unpolled += 1
-            return ()
-        self._unpolled = 0
         if _RAW:
             return self._selector.poll(0, len(self._fd_to_key) or 1)
         return super().select(0)  # pragma: no cover - the BSDs and macOS

@@ -181,21 +181,19 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
         :raises twisted.internet.error.ReactorNotRestartable: after ``stop()``, unless the reactor
             was made restartable.
         """
-        running = asyncio._get_running_loop()
-        if running is None and self._asyncioEventloop.is_running():
-            running = self._asyncioEventloop  # in another thread
-        if running is not None:
-            raise error.ReactorAlreadyRunning(
-                f"{_named(running)} runs already, and this reactor in it: leave out reactor.run(). "
-                "Await what you wait for (triloop.as_future makes a Deferred fit); "
-                "`async with triloop.attached()` is a reactor from its start to its end"
-            )
-        if self._started:
-            raise error.ReactorAlreadyRunning
-        if self._startedBefore and not self._restartable:
+        if self._startedBefore and not self._started and not self._restartable:
             raise error.ReactorNotRestartable(
                 "a reactor that was stopped stays so; triloop.install(restartable=True) makes one "
                 "that does not"
+            )
+        running = asyncio._get_running_loop()
+        if running is None and self._asyncioEventloop.is_running():
+            running = self._asyncioEventloop  # in another thread
+        if running is not None or self._started:
+            raise error.ReactorAlreadyRunning(
+                f"{_named(running or self._asyncioEventloop)} runs already, and this reactor in it: leave out reactor.run(). "
+                "Await what you wait for (triloop.as_future makes a Deferred fit); "
+                "`async with triloop.attached()` is a reactor from its start to its end"
             )
         if self._asyncioEventloop.is_closed():
             self.move(_asyncio_loop(None))

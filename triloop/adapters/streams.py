@@ -27,60 +27,99 @@ __all__ = ["EarlyWriter", "StreamReactor"]
 #: The socket, or the kernel, has no room at present.
 _FULL = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS)
 
+#: An early write that is due at the end of the connection's own doRead.
+_OWN = object()
+
 
 class EarlyWriter(tcp.Connection):
-    """A connection that asks the reactor for an early ``doWrite`` before it bothers the poller."""
+    """A connection whose ``doWrite`` is called early, before the poller is bothered.
+
+    Where its wish to write stands is one of three: it has none; it is *early*, to be granted at
+    the end of its own ``doRead`` or with a batch of the reactor's; or it is *polled*.
+    """
 
     reactor: Any
 
-    #: The batch of the reactor's early writers that this one is in.
-    batch: list[EarlyWriter] | None = None
+    #: What will grant the wish early: ``_OWN``, a batch of the reactor's, or nothing.
+    early: object | None = None
+    #: Whether the poller will grant it.
+    polled = False
+    #: Whether the protocol is being handed what was read.
+    reading = False
+    #: The log context, and what it was made from: the one around it, and the log prefix.
+    log_context: tuple[object, str | None, dict[object, object]] = (None, None, {})
 
     def startWriting(self) -> None:
-        """Have ``doWrite`` called, once now and then whenever the socket is writable."""
-        if self.batch is None:
-            if self.connected:
-                self.reactor.write_early(self)
-            else:
-                self.reactor.addWriter(self)
+        """Have ``doWrite`` called: once now, and then whenever the socket is writable."""
+        if self.polled or self.early is not None:
+            return
+        if self.reading:
+            self.early = _OWN
+        elif self.connected:
+            self.early = self.reactor.write_early(self)
+        else:
+            self._poll()
 
     def stopWriting(self) -> None:
         """Have ``doWrite`` called no more."""
-        if self.batch is None:
+        self.early = None
+        if self.polled:
+            self.polled = False
             self.reactor.removeWriter(self)
-        else:
-            self.batch = None
 
-    def doWrite(self) -> Any:
-        """As Twisted's, and shorter where one ``send`` may do it all."""
+    def _poll(self) -> None:
+        self.early = None
+        self.polled = True
+        self.reactor.addWriter(self)
+
+    def doRead(self) -> Any:
+        """As Twisted's; then write what the protocol has answered."""
+        self.reading = True
+        try:
+            why = super().doRead()
+        finally:
+            self.reading = False
+        if why is None and self.early is _OWN:
+            self.reactor.write_out(self, _OWN)
+        return why
+
+    def write_out(self, granted: object) -> Any:
+        """Write early what there is; why the connection is lost, if it is.
+
+        :param granted: the value of ``early`` that led here.
+        """
         if (
             self.dataBuffer
             or self.disconnecting
             or self._writeDisconnecting
+            or self.producer is not None
             or not 0 < self._tempDataLen <= self.SEND_LIMIT
-            or (self.producer is not None and (self.producerPaused or not self.streamingProducer))
         ):
-            return super().doWrite()
+            why = self.doWrite()
+            if not why and self.early is granted:
+                self._poll()
+            return why
         chunks = self._tempDataBuffer
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         sent = self.writeSomeData(data)
-        if sent == len(data):
-            self.stopWriting()
-        elif isinstance(sent, Exception):
+        if isinstance(sent, Exception):
             return sent
+        chunks.clear()
+        self._tempDataLen = 0
+        if sent == len(data):
+            self.early = None
         else:
             self.dataBuffer = data
             self.offset = sent
-        chunks.clear()
-        self._tempDataLen = 0
+            self._poll()
         return None
 
 
 class TCPStream(EarlyWriter):
-    """A TCP connection with nothing between the socket and its protocol."""
+    """A TCP connection with as little as can be between the socket and its protocol."""
 
     def doRead(self) -> Any:
-        """Hand what the socket has to the protocol."""
+        """Hand what the socket has to the protocol; then write what that has answered."""
         try:
             data = self.socket.recv(self.bufferSize)
         except BlockingIOError:
@@ -89,8 +128,31 @@ class TCPStream(EarlyWriter):
             return CONNECTION_LOST
         if not data:
             return CONNECTION_DONE
-        self.protocol.dataReceived(data)
+        self.reading = True
+        try:
+            self.protocol.dataReceived(data)
+        finally:
+            self.reading = False
+        if self.early is _OWN:
+            self.reactor.write_out(self, _OWN)
         return None
+
+    def write(self, data: bytes) -> None:
+        """See :meth:`twisted.internet.interfaces.ITransport.write`."""
+        if (
+            self.reading
+            and self.connected
+            and data.__class__ is bytes
+            and not self.TLS
+            and not self._writeDisconnected
+            and self.producer is None
+        ):
+            self._tempDataBuffer.append(data)
+            self._tempDataLen += len(data)
+            if self.early is None and not self.polled:
+                self.early = _OWN
+        else:
+            super().write(data)
 
     def writeSomeData(self, data: bytes) -> Any:
         """Send what the socket takes of ``data``; how much that was, or why it is lost."""
