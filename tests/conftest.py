@@ -1,0 +1,140 @@
+"""What every test may ask of the process it runs in: that it is left as it was found."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import twisted.internet.tcp
+import uvloop
+from tornado.ioloop import IOLoop
+from twisted.internet.base import DelayedCall
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
+from zope.interface import implementer
+
+#: Where asyncio (uvloop too) and Tornado report what nobody caught.
+ERROR_LOGS = ("asyncio", "concurrent.futures", "tornado.application", "tornado.general")
+DESCRIPTORS = Path("/proc/self/fd" if sys.platform == "linux" else "/dev/fd")
+
+
+@implementer(ILogObserver)
+class LoggedErrors(logging.Handler):
+    """Errors that were logged and not taken back; they fail the test."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note what asyncio or Tornado logged."""
+        trace = record.exc_info and logging.Formatter().formatException(record.exc_info)
+        self.found.append(f"{record.name}: {record.getMessage()}\n{trace or ''}")
+
+    def __call__(self, event: LogEvent) -> None:
+        """Note what Twisted logged."""
+        failure = event.get("log_failure")
+        if failure is None and event.get("log_level") not in {LogLevel.error, LogLevel.critical}:
+            return
+        trace = failure.getTraceback() if failure is not None else ""
+        self.found.append(f"twisted: {formatEvent(event)}\n{trace}")
+
+    def take(self, part: str) -> list[str]:
+        """Take back, and give, the errors that hold ``part``."""
+        gc.collect()
+        taken = [error for error in self.found if part in error]
+        self.found = [error for error in self.found if part not in error]
+        return taken
+
+
+@pytest.fixture(scope="session")
+def _warmed_up() -> None:
+    """What the libraries open once a process, and keep, is open before the first test."""
+    asyncio.set_event_loop(None)  # or Python before 3.12 makes one for whoever asks first
+    uvloop.new_event_loop().close()
+    twisted.internet.tcp._reservedFD.reserve()
+    # A collection, of which every strict test needs some, looks at what is younger than this.
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture
+def logged_errors(_warmed_up: None) -> Iterator[LoggedErrors]:
+    """Fails the test on errors that Twisted, asyncio or Tornado logged, unless it takes them."""
+    errors = LoggedErrors()
+    loggers = [logging.getLogger(name) for name in ERROR_LOGS]
+    globalLogPublisher.addObserver(errors)
+    for logger in loggers:
+        logger.addHandler(errors)
+    yield errors
+    gc.collect()
+    globalLogPublisher.removeObserver(errors)
+    for logger in loggers:
+        logger.removeHandler(errors)
+    if errors.found:
+        pytest.fail("\n".join(["errors were logged:", *errors.found]), pytrace=False)
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What this process holds."""
+
+    descriptors: dict[str, str]
+    delayed_calls: dict[int, str]
+    threads: frozenset[threading.Thread]
+    io_loops: frozenset[str]
+
+    @classmethod
+    def now(cls) -> Holdings:
+        gc.collect()
+        calls = [o for o in gc.get_objects() if isinstance(o, DelayedCall) and o.active()]
+        return cls(
+            descriptors=open_descriptors(),
+            delayed_calls={id(call): str(call) for call in calls},
+            threads=frozenset(threading.enumerate()),
+            io_loops=frozenset(
+                str(loop) for loop in IOLoop._ioloop_for_asyncio if not loop.is_closed()
+            ),
+        )
+
+    def more_than(self, before: Holdings) -> list[str]:
+        """What is held now and was not before, a line each."""
+        fds = self.descriptors.items() - before.descriptors.items()
+        calls = self.delayed_calls.keys() - before.delayed_calls.keys()
+        return [
+            *(f"descriptor {fd}: {target}" for fd, target in sorted(fds)),
+            *(f"delayed call: {self.delayed_calls[call]}" for call in calls),
+            *(f"thread: {thread}" for thread in self.threads - before.threads),
+            *(f"an IOLoop for {loop}" for loop in self.io_loops - before.io_loops),
+        ]
+
+
+def open_descriptors() -> dict[str, str]:
+    """The open descriptors of this process, each with what it is."""
+    found = {path.name: _target(path) for path in DESCRIPTORS.iterdir()}
+    return {fd: target for fd, target in found.items() if target is not None}
+
+
+def _target(path: Path) -> str | None:
+    try:
+        return str(path.readlink())
+    except FileNotFoundError:
+        return None  # the one by which the directory was read
+    except OSError:
+        return "?"  # macOS has no links here
+
+
+@pytest.fixture
+def nothing_left(_warmed_up: None) -> Iterator[None]:
+    """Fails the test on what it leaves: descriptors, DelayedCalls, threads, IOLoops."""
+    before = Holdings.now()
+    yield
+    left = Holdings.now().more_than(before)
+    if left:
+        pytest.fail("\n".join(["the test left behind:", *left]), pytrace=False)

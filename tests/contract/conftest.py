@@ -1,0 +1,40 @@
+"""The contract's worlds as fixtures; each of its tests must leave the process as it was."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contract.certificates import Certificate
+from tests.contract.worlds import NATIVE_STAGES, STAGES, Stage
+
+
+@pytest.fixture(autouse=True)
+def _strict(nothing_left: None, logged_errors: object) -> None:
+    """Every test of the contract fails on errors that were only logged, and on leaks."""
+
+
+@pytest.fixture(params=STAGES, ids=str)
+def stage(request: pytest.FixtureRequest) -> Stage:
+    """Every world with Twisted in it, in every way to run it."""
+    chosen: Stage = request.param
+    return chosen
+
+
+@pytest.fixture(params=NATIVE_STAGES, ids=str)
+def native_stage(request: pytest.FixtureRequest) -> Stage:
+    """The native loops, without Twisted: they tell what is right."""
+    chosen: Stage = request.param
+    return chosen
+
+
+@pytest.fixture(params=[*NATIVE_STAGES, *STAGES], ids=str)
+def any_stage(request: pytest.FixtureRequest) -> Stage:
+    """Every world, native ones too."""
+    chosen: Stage = request.param
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """A self-signed certificate for localhost, made now."""
+    return Certificate.make(tmp_path_factory.mktemp("certificate") / "localhost.pem")

@@ -1,0 +1,210 @@
+"""``triloop.install()``: each in a process of its own, for there is one global reactor in each."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.contract.worlds import PATIENCE
+
+ROOT = Path(__file__).parents[2]
+PYTHON = [
+    # Development mode without asyncio's, which tells of each callback that a busy machine delays.
+    *(sys.executable, "-W", "default"),
+    # Twisted keeps a spare descriptor for the day when there is none left, and never closes it.
+    *("-W", "ignore:unclosed file <_io.TextIOWrapper name='/dev/null'"),
+]
+#: What a program says when the reactor has worked in it.
+WORKS = """
+import asyncio, sys, threading
+import tornado.ioloop
+import triloop
+
+def check(reactor):
+    from twisted.internet import reactor as installed
+    assert installed is reactor and reactor.running, (installed, reactor, reactor.running)
+    assert isinstance(reactor, triloop.TornadoReactor)
+    assert asyncio.get_running_loop() is reactor._asyncioEventloop
+
+async def use(reactor):
+    done = asyncio.get_running_loop().create_future()
+    reactor.callLater(0.001, lambda: reactor.callInThread(
+        reactor.callFromThread, lambda: done.set_result(check(reactor))
+    ))
+    await done
+    print("works")
+"""
+
+
+def run(program: str, *, works: bool = True) -> str:
+    """What a program prints; it must end with status 0 and nothing on stderr."""
+    code = (WORKS if works else "") + textwrap.dedent(program)
+    ended = subprocess.run(
+        [*PYTHON, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE * 3,
+        check=False,
+        cwd=ROOT,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return ended.stdout
+
+
+def test_before_reactor_run() -> None:
+    program = """
+        reactor = triloop.install()
+
+        async def main():
+            await use(reactor)
+            reactor.stop()
+
+        reactor.callWhenRunning(lambda: asyncio.ensure_future(main()))
+        reactor.run()
+    """
+    assert run(program) == "works\n"
+
+
+def test_before_ioloop_start() -> None:
+    program = """
+        reactor = triloop.install()
+        io_loop = tornado.ioloop.IOLoop.current()
+        started = []
+        reactor.callWhenRunning(started.append, True)
+
+        async def main():
+            await use(reactor)
+            io_loop.stop()
+
+        with reactor:
+            io_loop.add_callback(main)
+            io_loop.start()
+        assert started
+        io_loop.close()
+    """
+    assert run(program) == "works\n"
+
+
+def test_before_asyncio_run() -> None:
+    """The reactor follows the loop that runs, though it was made for another one."""
+    program = """
+        reactor = triloop.install()
+        started = []
+        reactor.callWhenRunning(started.append, True)
+
+        async def main():
+            with reactor:
+                await use(reactor)
+
+        asyncio.run(main())
+        assert started
+        tornado.ioloop.IOLoop.current().close()
+    """
+    assert run(program) == "works\n"
+
+
+def test_within_asyncio_run() -> None:
+    program = """
+        async def main():
+            with triloop.install() as reactor:
+                await use(reactor)
+
+        asyncio.run(main())
+    """
+    assert run(program) == "works\n"
+
+
+LOOPS = {
+    "asyncio": "asyncio.new_event_loop()",
+    "uvloop": "__import__('uvloop').new_event_loop()",
+    "ReactorEventLoop": "triloop.ReactorEventLoop(SelectReactor())",
+    "IOLoop": "tornado.ioloop.IOLoop(make_current=False)",
+    "TwistedIOLoop": "triloop.TwistedIOLoop(SelectReactor())",
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_with_every_kind_of_loop(name: str) -> None:
+    program = f"""
+        from twisted.internet.selectreactor import SelectReactor
+        given = {LOOPS[name]}
+        reactor = triloop.install(given)
+        loop = getattr(given, "asyncio_loop", given)
+        assert reactor._asyncioEventloop is loop
+        with reactor:
+            loop.run_until_complete(use(reactor))
+        loop.run_until_complete(loop.shutdown_default_executor())
+        given.close()
+    """
+    assert run(program) == "works\n"
+
+
+REFUSALS = {
+    "twice": ("import triloop\ntriloop.install()", "TornadoReactor"),
+    "after a native reactor": ("from twisted.internet import reactor", "Reactor"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_refusal_names_the_reactor_and_who_installed_it(case: str, tmp_path: Path) -> None:
+    source, reactor = REFUSALS[case]
+    culprit = tmp_path / "culprit.py"
+    culprit.write_text(source + "\n", encoding="utf-8")
+    program = f"""
+        import sys
+        sys.path.insert(0, {str(tmp_path)!r})
+        import culprit
+        import triloop
+        from twisted.internet.error import ReactorAlreadyInstalledError
+
+        before = sys.modules["twisted.internet.reactor"]
+        try:
+            triloop.install()
+        except ReactorAlreadyInstalledError as problem:
+            print(problem)
+        assert sys.modules["twisted.internet.reactor"] is before
+        print(type(before).__qualname__)
+        import asyncio
+        asyncio.set_event_loop(None)
+        loop = getattr(before, "_asyncioEventloop", None)
+        if loop is not None:
+            before.fireSystemEvent("shutdown")
+            loop.close()
+    """
+    message, kind = run(program, works=False).splitlines()
+    assert reactor in kind
+    assert kind in message
+    assert "culprit" in message
+    assert "triloop.install() before" in message
+
+
+def test_nonsense_is_refused_and_nothing_installed() -> None:
+    program = """
+        import asyncio
+        import sys
+        import triloop
+
+        for nonsense in ("loop", 3, object(), asyncio.new_event_loop, asyncio):
+            try:
+                triloop.install(nonsense)
+            except TypeError as problem:
+                assert "IOLoop or an asyncio event loop; got " + repr(nonsense) in str(problem)
+            else:
+                raise AssertionError(nonsense)
+        assert "twisted.internet.reactor" not in sys.modules
+        print("refused")
+    """
+    assert run(program, works=False) == "refused\n"
+
+
+def test_import_installs_no_reactor() -> None:
+    program = """
+        import sys
+        import triloop
+        assert "twisted.internet.reactor" not in sys.modules
+    """
+    assert run(program, works=False) == ""

@@ -1,0 +1,287 @@
+"""The loops and reactors that the contract holds for, and the ways to run them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import twisted.internet
+import uvloop
+from tornado.ioloop import IOLoop
+from tornado.platform.asyncio import AsyncIOLoop, BaseAsyncIOLoop
+from twisted.internet.main import installReactor
+from twisted.internet.pollreactor import PollReactor
+from twisted.internet.selectreactor import SelectReactor
+
+from triloop import ReactorEventLoop, TornadoReactor, TwistedIOLoop
+
+T = TypeVar("T")
+Loop = asyncio.AbstractEventLoop
+
+#: Seconds that anything may take before a test gives up on it.
+PATIENCE = 10.0
+
+#: The reactors under a ReactorEventLoop.
+REACTORS: dict[str, Callable[[], Any]] = {"poll": PollReactor, "select": SelectReactor}
+if sys.platform == "linux":
+    from twisted.internet.epollreactor import EPollReactor
+
+    REACTORS = {"epoll": EPollReactor, **REACTORS}
+
+#: The loops that are nobody's guest.
+NATIVE_LOOPS: dict[str, Callable[[], Loop]] = {
+    "asyncio": asyncio.new_event_loop,
+    "uvloop": uvloop.new_event_loop,
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """Three loops in one thread."""
+
+    loop: Loop
+    io_loop: IOLoop
+    #: None where nothing but asyncio and Tornado takes part.
+    reactor: Any
+
+    def future(self) -> asyncio.Future[Any]:
+        """A new Future of this world's loop."""
+        return self.loop.create_future()
+
+
+Main = Callable[[World], Awaitable[T]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One nesting: a loop, native or on a reactor, and perhaps a TornadoReactor on that."""
+
+    loop: str
+    guest_reactor: bool = False
+
+    def __str__(self) -> str:
+        return f"TornadoReactor@{self.loop}" if self.guest_reactor else self.loop
+
+    @property
+    def on_reactor(self) -> bool:
+        """Whether a Twisted reactor owns the thread."""
+        return self.loop in REACTORS
+
+    @property
+    def has_reactor(self) -> bool:
+        """Whether Twisted takes part."""
+        return self.guest_reactor or self.on_reactor
+
+    def make_loop(self) -> Loop:
+        """The asyncio loop alone, for whoever makes his loops by a factory."""
+        if self.on_reactor:
+            return ReactorEventLoop(REACTORS[self.loop]())
+        return NATIVE_LOOPS[self.loop]()
+
+    def make_io_loop(self) -> BaseAsyncIOLoop:
+        """The same with Tornado's face; it is the current one then."""
+        io_loop: Any
+        if self.on_reactor:
+            io_loop = TwistedIOLoop(REACTORS[self.loop]()).install()
+        else:
+            io_loop = AsyncIOLoop(asyncio_loop=self.make_loop(), make_current=True)
+        return cast("BaseAsyncIOLoop", io_loop)
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[World]:
+        """A world that was set up before any of its loops runs."""
+        with contextlib.ExitStack() as stack:
+            io_loop = self.make_io_loop()
+            loop: Loop = io_loop.asyncio_loop
+            reactor = owner = getattr(loop, "reactor", None)
+            if owner is not None:
+                stack.callback(discard, owner)
+            stack.callback(asyncio.set_event_loop, None)
+            stack.callback(io_loop.close)
+            if self.guest_reactor:
+                reactor = TornadoReactor(io_loop)
+                stack.callback(clean_up, reactor)
+            stack.callback(end_tasks, loop)
+            stack.enter_context(as_global_reactor(reactor))
+            yield World(loop, io_loop, reactor)
+
+
+def end_tasks(loop: Loop) -> None:
+    """What ``asyncio.run`` does before it closes a loop."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.run_until_complete(loop.shutdown_default_executor())
+
+
+def clean_up(reactor: TornadoReactor) -> None:
+    """End a TornadoReactor as its documentation says; nothing may be in it."""
+    left = reactor.getDelayedCalls(), reactor.removeAll()
+    reactor.fireSystemEvent("shutdown")
+    reactor.disconnectAll()
+    assert left == ([], []), "the test left this in its reactor"
+
+
+def discard(reactor: Any) -> None:
+    """Close one of Twisted's own reactors, which has no method for that; nothing may be in it."""
+    calls = reactor.getDelayedCalls()
+    readers = reactor.removeAll()
+    foreign = []
+    reactor.fireSystemEvent("shutdown")
+    for reader in list(reactor._internalReaders):
+        if not type(reader).__module__.startswith("twisted."):
+            foreign.append(reader)
+        reactor.removeReader(reader)
+        reader.connectionLost(None)
+    reactor._internalReaders.clear()
+    if hasattr(reactor, "_poller") and hasattr(reactor._poller, "close"):
+        reactor._poller.close()
+    assert (calls, readers, foreign) == ([], [], []), "the loop left this in its reactor"
+
+
+@contextlib.contextmanager
+def as_global_reactor(reactor: Any) -> Iterator[None]:
+    """``twisted.internet.reactor`` is this one: parts of twisted.web take no other."""
+    if reactor is None:
+        yield
+        return
+    name = "twisted.internet.reactor"
+    before: Any = sys.modules.pop(name, None)
+    installReactor(reactor)
+    try:
+        yield
+    finally:
+        assert sys.modules.pop(name) is reactor
+        del twisted.internet.reactor
+        if before is not None:
+            sys.modules[name] = before
+            twisted.internet.reactor = before
+
+
+# The ways to run a world. Each makes one, runs `main` in it to its end, and closes all.
+
+
+def by_run_until_complete(kind: Kind, main: Main[T]) -> T:
+    with kind.opened() as world:
+        return world.loop.run_until_complete(main(world))
+
+
+def by_ioloop_start(kind: Kind, main: Main[T]) -> T:
+    with kind.opened() as world:
+        done = asyncio.Future[T](loop=world.loop)
+
+        async def whole() -> None:
+            await settle(done, main(world))
+            world.io_loop.stop()
+
+        world.io_loop.add_callback(whole)
+        world.io_loop.start()
+        return done.result()
+
+
+def by_reactor_run(kind: Kind, main: Main[T]) -> T:
+    with kind.opened() as world:
+        done = asyncio.Future[T](loop=world.loop)
+        tasks = []
+
+        async def whole() -> None:
+            await settle(done, main(world))
+            world.reactor.stop()
+
+        world.reactor.callWhenRunning(lambda: tasks.append(world.loop.create_task(whole())))
+        world.reactor.run()
+        return done.result()
+
+
+def by_asyncio_run(kind: Kind, main: Main[T]) -> T:
+    """``asyncio.run``: the loop is made by a factory, the rest within it."""
+    reactors: list[Any] = []
+
+    async def whole() -> T:
+        loop = asyncio.get_running_loop()
+        owner = getattr(loop, "reactor", None)
+        reactors.extend([owner] if owner else [])
+        with contextlib.ExitStack() as stack:
+            reactor = stack.enter_context(TornadoReactor()) if kind.guest_reactor else owner
+            stack.enter_context(as_global_reactor(reactor))
+            return await main(World(loop, IOLoop.current(), reactor))
+
+    try:
+        return run_in_new_loop(kind, whole())
+    finally:
+        for reactor in reactors:
+            discard(reactor)
+
+
+def run_in_new_loop(kind: Kind, main: Awaitable[T]) -> T:
+    if sys.version_info >= (3, 11):
+        with asyncio.Runner(loop_factory=kind.make_loop) as runner:
+            return runner.run(main)  # type: ignore[arg-type]
+    return asyncio.run(main)
+
+
+async def settle(future: asyncio.Future[T], result: Awaitable[T]) -> None:
+    """Move the outcome of ``result`` to ``future``."""
+    try:
+        future.set_result(await result)
+    except Exception as problem:  # noqa: BLE001 - raised again by whoever asks the future
+        future.set_exception(problem)
+
+
+Runner = Callable[[Kind, Main[Any]], Any]
+RUNNERS: dict[str, Runner] = {
+    "run_until_complete": by_run_until_complete,
+    "IOLoop.start": by_ioloop_start,
+    "asyncio.run": by_asyncio_run,
+    "reactor.run": by_reactor_run,
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A kind of world and the way it is run."""
+
+    kind: Kind
+    runner: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}-{self.runner}"
+
+    @property
+    def possible(self) -> bool:
+        """Whether there is such a thing."""
+        if self.runner == "reactor.run":
+            return self.kind.has_reactor
+        if self.runner == "asyncio.run" and sys.version_info < (3, 11):
+            return self.kind.loop == "asyncio"  # loop factories are younger
+        return True
+
+    def play(self, main: Main[T], *, patience: float = PATIENCE) -> T:
+        """Run ``main`` to its end in a world of its own.
+
+        :param patience: seconds it may take.
+        """
+
+        async def patient(world: World) -> T:
+            return await asyncio.wait_for(main(world), patience)
+
+        result: T = RUNNERS[self.runner](self.kind, patient)
+        return result
+
+
+LOOPS = [*NATIVE_LOOPS, *REACTORS]
+KINDS = [Kind(loop, guest) for guest in (False, True) for loop in LOOPS]
+ALL_STAGES = [
+    stage for kind in KINDS for runner in RUNNERS if (stage := Stage(kind, runner)).possible
+]
+NATIVE_STAGES = [stage for stage in ALL_STAGES if not stage.kind.has_reactor]
+#: Those in which Twisted takes part.
+STAGES = [stage for stage in ALL_STAGES if stage.kind.has_reactor]
+#: Those in which Twisted is a guest.
+GUEST_REACTOR_STAGES = [stage for stage in STAGES if stage.kind.guest_reactor]
