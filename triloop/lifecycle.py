@@ -17,6 +17,7 @@ from twisted.internet.error import (
     ReactorNotRunning,
 )
 
+import triloop.fork  # noqa: F401 - prepares this process for os.fork
 from triloop.adapters.eventloop import ReactorEventLoop
 from triloop.adapters.reactor import TornadoReactor, install
 from triloop.ending import wind_down

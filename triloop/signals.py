@@ -26,13 +26,13 @@ from twisted.internet.process import reapAllProcesses, reapProcessHandlers
 from zope.interface import implementer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from twisted.internet.posixbase import PosixReactorBase
 
     Handler = Callable[[int, FrameType | None], Any] | int | None
 
-__all__ = ["ChildWatch", "ReactorSignals", "SharedSignals"]
+__all__ = ["ChildWatch", "ReactorSignals", "SharedSignals", "reset_handlers"]
 
 #: Reactors that learn of their children without SIGCHLD.
 _watching: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -331,6 +331,23 @@ class SharedSignals:
         except (OSError, ValueError):  # closed, and perhaps another file by now
             signal.set_wakeup_fd(-1)
 
+    def reset(self, *, ran: bool) -> None:
+        """In a child that ``os.fork`` has made, and that has no wake-up descriptor yet.
+
+        :param ran: whether the loop ran in the parent: then all is put back, else taken again.
+        """
+        if self._guard is not None:
+            self._guard.uncover()
+            self._guard = None
+        self._reaps = False
+        self._next_fd, self._next_is = -1, None
+        if ran:
+            self._handlers.clear()
+            for number in list(self._before):
+                self._release_handler(number)
+        else:
+            self.claim()
+
     @contextlib.contextmanager
     def driving(
         self, interrupt: Callable[[BaseException], None], in_turn: Callable[[], bool]
@@ -412,7 +429,7 @@ class _Guard:
 
     def around(self, handler: Handler) -> Handler:
         """``handler``, guarded if it could raise."""
-        if not callable(handler) or isinstance(handler, _Guarded) and handler.guard is self:
+        if not callable(handler) or (isinstance(handler, _Guarded) and handler.guard is self):
             return handler
         if _belongs_to_loop(handler) or _belongs_to_twisted(handler):
             return handler  # these schedule, and never raise
@@ -462,6 +479,19 @@ class _Guarded:
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         self.guard.call(self.handler, number, frame)
+
+
+def reset_handlers(kept: Collection[int]) -> None:
+    """In a child that ``os.fork`` has made: undo what a reactor or loop has set in the parent.
+
+    :param kept: signals whose handlers go on.
+    """
+    for number in signal.valid_signals() - set(kept):
+        handler = _bare(_plain_getsignal(number))
+        ours = type(getattr(handler, "__self__", None)).__module__.startswith("triloop.")
+        if ours or _belongs_to_loop(handler) or _belongs_to_twisted(handler):
+            own = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, own)
 
 
 def _bare(handler: Handler) -> Handler:

@@ -1,0 +1,76 @@
+"""Descriptors that a child has inherited: which may be used, and how to part the others."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["close_pidfd", "is_shareable", "part_epoll", "part_pair", "part_poller"]
+
+
+def part_poller(owner: Any, name: str) -> None:
+    """Give the poller ``owner.name`` a kernel object of its own, with nothing registered."""
+    poller = getattr(owner, name, None)
+    if poller is None or getattr(poller, "closed", False):
+        return
+    if sys.platform == "linux" and isinstance(poller, select.epoll):
+        part_epoll(poller.fileno())
+    elif hasattr(select, "kqueue"):  # pragma: no cover - no child inherits its parent's kqueue
+        if isinstance(poller, select.kqueue):
+            setattr(owner, name, select.kqueue())
+
+
+def part_epoll(number: int, registered: dict[int, int] | None = None) -> None:
+    """Put a fresh epoll in the place of an inherited one, under the same number.
+
+    :param registered: descriptors and event masks to begin with.
+    """
+    with contextlib.closing(select.epoll()) as fresh:
+        for fd, mask in (registered or {}).items():
+            with contextlib.suppress(OSError):
+                fresh.register(fd, mask)
+        os.dup2(fresh.fileno(), number, inheritable=False)
+
+
+def part_pair(reading: Any, writing: Any) -> None:
+    """Put a fresh pair of sockets in the place of an inherited one, under the same numbers."""
+    for ours, inherited in zip(socket.socketpair(), (reading, writing), strict=True):
+        with ours:
+            ours.setblocking(False)
+            os.dup2(ours.fileno(), inherited.fileno(), inheritable=False)
+
+
+def is_shareable(fd: int) -> bool:
+    """Whether several processes may serve it: a socket that listens, or hears any datagram."""
+    try:
+        probe = socket.socket(fileno=fd)
+    except OSError:
+        return False
+    try:
+        if probe.type == socket.SOCK_DGRAM:
+            return not _has_peer(probe)
+        return probe.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) != 0
+    except OSError:
+        return False
+    finally:
+        probe.detach()
+
+
+def _has_peer(probe: socket.socket) -> bool:
+    try:
+        probe.getpeername()
+    except OSError:
+        return False
+    return True
+
+
+def close_pidfd(fd: int) -> None:
+    """Close ``fd`` if it is a pidfd: nobody else keeps one where it could be closed."""
+    with contextlib.suppress(OSError):
+        if "pidfd" in str(Path(f"/proc/self/fd/{fd}").readlink()):
+            os.close(fd)

@@ -1,0 +1,207 @@
+"""asyncio loops, made anew in a child or replaced there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from asyncio.selector_events import BaseSelectorEventLoop
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from tornado.ioloop import IOLoop
+
+from triloop.fork.descriptors import (
+    close_pidfd,
+    is_shareable,
+    part_epoll,
+    part_pair,
+    part_poller,
+)
+
+__all__ = [
+    "alike",
+    "can_close",
+    "is_libuv",
+    "is_stock",
+    "move_io_loop",
+    "renew",
+    "resume_signals",
+    "retire",
+    "sever",
+    "signals_of",
+]
+
+#: What the parent has in hand; see :data:`triloop.fork.reactors._left`.
+_left: list[Any] = []
+
+
+def is_stock(loop: object) -> bool:
+    """Whether it is one of CPython's selector loops."""
+    return isinstance(loop, BaseSelectorEventLoop)
+
+
+def is_libuv(loop: object) -> bool:
+    """Whether it is a uvloop."""
+    return hasattr(loop, "_get_backend_id")
+
+
+def sever(loop: Any) -> None:
+    """Part the loop's poller and self-pipe from the parent's."""
+    if is_stock(loop):
+        part_poller(loop._selector, "_selector")
+        part_pair(loop._ssock, loop._csock)
+    elif is_libuv(loop):
+        number = loop._get_backend_id()
+        # libuv aborts when its poller does not know what it has put in.
+        part_epoll(number, _registered(number))
+
+
+def _registered(epoll: int) -> dict[int, int]:
+    """What an epoll has been told to watch, by the kernel's own account: masks by descriptor."""
+    found = {}
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/self/fdinfo/{epoll}").read_text().splitlines():
+            if line.startswith("tfd:"):
+                words = line.split()
+                found[int(words[1])] = int(words[3], 16)
+    return found
+
+
+def renew(loop: Any, *, keep: bool) -> None:
+    """Bring a severed stock loop into the state of one that does not run.
+
+    :param keep: whether it keeps its listening ports, its signal handlers and the callbacks that
+        are ready; else it is left with nothing to do.
+    """
+    _drop_callbacks(loop, ready=not keep)
+    _renew_descriptors(loop, keep)
+    getattr(loop, "_unix_server_sockets", {}).clear()  # the paths are the parent's to unlink
+    if loop._default_executor is not None:
+        _left.append(loop._default_executor)
+        loop._default_executor = None
+    if not keep:
+        _left.append(list(loop._asyncgens))
+        loop._asyncgens.clear()
+
+
+def _drop_callbacks(loop: Any, *, ready: bool) -> None:
+    """Have none of the parent's timers, or nothing at all, called here."""
+    going_on = () if ready else [getattr(h._callback, "__self__", None) for h in loop._ready]
+    for task in asyncio.all_tasks(loop).difference(going_on):
+        _left.append(task)
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+        asyncio.tasks._unregister_task(task)  # whoever ends this loop shall not cancel it
+    _left.append(loop._scheduled[:])
+    loop._scheduled.clear()
+    loop._timer_cancelled_count = 0
+    if ready:
+        for handle in loop._ready:  # an iteration may be half way through them
+            _left.append((handle, handle._callback, handle._args))
+            handle._cancelled = True
+
+
+def _renew_descriptors(loop: Any, keep: bool) -> None:
+    keys = list(loop._selector.get_map().values())
+    own = loop._ssock.fileno()
+    for key in keys:
+        loop._selector.unregister(key.fileobj)
+    for key in keys:
+        if key.fd == own or (keep and is_shareable(key.fd)):
+            loop._selector.register(key.fileobj, key.events, key.data)
+        else:
+            _abandon(loop, key)
+    served = loop._selector.get_map()
+    for fd, transport in list(loop._transports.items()):  # a paused one is in no poller
+        if fd not in served:
+            _abandon_transport(transport)
+    _drop_handlers(loop, served)
+
+
+def _abandon(loop: Any, key: Any) -> None:
+    """Close what is known to be the holder's own, and tell nobody."""
+    _left.append(key)
+    for handle in filter(None, key.data):
+        _abandon_transport(getattr(handle._callback, "__self__", None))
+    close_pidfd(key.fd)
+
+
+def _abandon_transport(transport: Any) -> None:
+    if not isinstance(transport, asyncio.BaseTransport):
+        return
+    _left.append(transport)
+    for name in ("_sock", "_pipe"):
+        held = getattr(transport, name, None)
+        if held is not None:
+            held.close()
+            setattr(transport, name, None)
+    transport._closing, transport._conn_lost = True, 1  # type: ignore[attr-defined]
+
+
+def _drop_handlers(loop: Any, served: Any) -> None:
+    """Have Tornado forget the handlers of what the loop serves no longer."""
+    io_loop: Any = IOLoop._ioloop_for_asyncio.get(loop)
+    if io_loop is None:
+        return
+    for fd in [fd for fd in io_loop.handlers if fd not in served]:
+        _abandon_handler(io_loop, fd)
+
+
+def _abandon_handler(io_loop: Any, fd: int) -> None:
+    fileobj, handler = io_loop.handlers.pop(fd)
+    _left.append(handler)
+    io_loop.readers.discard(fd)
+    io_loop.writers.discard(fd)
+    if isinstance(fileobj, socket.socket):
+        fileobj.close()
+
+
+def alike(loop: Any) -> asyncio.AbstractEventLoop:
+    """A new loop of the same class; of the default one where that cannot be had."""
+    if is_stock(loop) or is_libuv(loop):
+        with contextlib.suppress(TypeError):  # it wants arguments that nobody knows
+            fresh: asyncio.AbstractEventLoop = type(loop)()
+            return fresh
+    return asyncio.new_event_loop()
+
+
+def move_io_loop(old: Any, new: Any) -> None:
+    """Move Tornado's IOLoop, with the listening ports it has handlers for, to another loop."""
+    io_loop: Any = IOLoop._ioloop_for_asyncio.pop(old, None)
+    if io_loop is None:
+        return
+    IOLoop._ioloop_for_asyncio[new] = io_loop
+    readers, handlers = set(io_loop.readers), dict(io_loop.handlers)
+    io_loop.asyncio_loop = io_loop.selector_loop = new
+    for fd, (fileobj, handler) in handlers.items():
+        if is_shareable(fd):
+            del io_loop.handlers[fd]
+            io_loop.add_handler(fileobj, handler, IOLoop.READ if fd in readers else 0)
+        else:
+            _abandon_handler(io_loop, fd)
+
+
+def retire(loop: Any) -> None:
+    """Close a severed uvloop; one that is in the middle of a run is only told to end it."""
+    if loop.is_running():
+        loop.stop()
+    else:
+        loop.close()
+
+
+def can_close(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether there is something to close, and nobody in the middle of it."""
+    return (is_stock(loop) or is_libuv(loop)) and not (loop.is_closed() or loop.is_running())
+
+
+def signals_of(loop: Any) -> Iterable[int]:
+    """The signals that ``add_signal_handler`` of a stock loop was called for."""
+    return getattr(loop, "_signal_handlers", ())
+
+
+def resume_signals(loop: Any) -> None:
+    """Have signals wake a loop that has handlers for them."""
+    if loop._signal_handlers:
+        signal.set_wakeup_fd(loop._csock.fileno())

@@ -1,0 +1,209 @@
+"""Twisted's poll reactors, made anew in a child."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import os
+import select
+import socket
+import sys
+from typing import Any
+
+from twisted.internet import tcp, udp, unix
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.pollreactor import PollReactor
+from twisted.internet.posixbase import _ContinuousPolling
+from twisted.internet.selectreactor import SelectReactor
+from twisted.python.threadpool import ThreadPool
+
+from triloop.adapters.dispatch import POLLER
+from triloop.adapters.reactor import TornadoReactor
+from triloop.adapters.timers import TimedCalls
+from triloop.fork.descriptors import is_shareable, part_poller
+
+if sys.platform == "linux":
+    from twisted.internet.epollreactor import EPollReactor as _Native
+else:  # pragma: no cover - the BSDs and macOS
+    from twisted.internet.kqreactor import KQueueReactor as _Native
+
+__all__ = ["is_renewable", "renew", "sever", "share_ports"]
+
+#: What the parent has in hand. It is never touched again, and kept, because the end of a generator
+#: or a transport is an event too: a ``finally`` of the parent's would run here.
+_left: list[Any] = []
+
+#: What a reactor is asked first, one of them, by whoever wants anything of it.
+_ENTRANCES = (
+    "addReader",
+    "addSystemEventTrigger",
+    "addWriter",
+    "callFromThread",
+    "callLater",
+    "callWhenRunning",
+    "getThreadPool",
+    "iterate",
+    "run",
+    "spawnProcess",
+)
+
+
+def is_renewable(reactor: Any) -> bool:
+    """Whether all that the reactor has shared with the parent can be parted."""
+    return isinstance(reactor, (_Native, PollReactor, SelectReactor))
+
+
+def share_ports(reactor: Any) -> None:
+    """Have no listening port shut down when one of its holders closes it.
+
+    Twisted calls ``shutdown`` before ``close``, and that ends the port in every process.
+    """
+    for reader in reactor.getReaders():
+        if isinstance(reader, tcp.Port):
+            reader._shouldShutdown = False
+
+
+def sever(reactor: Any) -> None:
+    """Part the reactor's poller from the parent's."""
+    if is_renewable(reactor):
+        part_poller(reactor, POLLER)
+
+
+def renew(reactor: Any) -> None:
+    """Bring a severed reactor into the state before its start, with its listening ports."""
+    if not is_renewable(reactor):
+        _refuse(reactor)
+        return
+    ran = reactor._started
+    readers, writers = reactor.getReaders(), reactor.getWriters()
+    _forget_descriptors(reactor)
+    if isinstance(reactor, TornadoReactor):
+        reactor._children.clear()
+    if ran:
+        reactor._signals.uninstall()
+        _reset_lifecycle(reactor)
+    _renew_waker(reactor)
+    for reader in readers:
+        if reader not in reactor._internalReaders and _goes_on(reader, ran):
+            _disown_path(reader)
+            reactor.addReader(reader)
+    _drop_calls(reactor)
+    _renew_thread_pool(reactor)
+    _abandon_others(reactor, [*readers, *writers], ran)
+
+
+def _refuse(reactor: Any) -> None:
+    """Have every use of the reactor fail with the reason."""
+    why = (
+        f"{reactor!r} was made before this process was forked, and a "
+        f"{type(reactor).__name__} cannot be made anew in the child: it would share its "
+        "descriptors with the parent. Fork before the reactor is made, or use a TornadoReactor "
+        "or Twisted's epoll, kqueue, poll or select reactor"
+    )
+
+    def refuse(*args: object, **kw: object) -> None:
+        raise RuntimeError(why)
+
+    for name in _ENTRANCES:
+        setattr(reactor, name, refuse)
+
+
+def _forget_descriptors(reactor: Any) -> None:
+    """Empty the reactor's books in place: a poll's result may be half worked off."""
+    for name in ("_reads", "_writes", "_selectables", "_early"):
+        book = getattr(reactor, name, None)
+        if book is not None:
+            book.clear()
+    if isinstance(reactor, PollReactor):
+        reactor._poller = select.poll()
+    if hasattr(reactor, "_continuousPolling"):
+        _left.append(reactor._continuousPolling)
+        reactor._continuousPolling = _ContinuousPolling(reactor)
+
+
+def _reset_lifecycle(reactor: Any) -> None:
+    """What ``crash`` does, and what it undoes of a ``stop``."""
+    if reactor.running:
+        reactor.addSystemEventTrigger("during", "startup", reactor._reallyStartRunning)
+    reactor._started = reactor.running = False
+    reactor._stopped = True
+    reactor._justStopped = reactor._startedBefore = False
+    reactor._exitSignal = None
+
+
+def _renew_waker(reactor: Any) -> None:
+    if reactor.waker is not None:
+        reactor._internalReaders.discard(reactor.waker)
+        reactor.waker.connectionLost(None)
+        reactor.waker = None
+        reactor.installWaker()
+
+
+def _goes_on(reader: Any, ran: bool) -> bool:
+    """Whether this process serves it too."""
+    if ran and isinstance(reader, udp.Port) and reader.port == 0:
+        return False  # nobody knows this number but those whom a client has asked
+    return isinstance(reader, FileDescriptor) and is_shareable(reader.fileno())
+
+
+def _disown_path(port: Any) -> None:
+    """Leave the path of a UNIX port, and its lock file, to the parent."""
+    if isinstance(port, unix.Port):
+        end = functools.partial(tcp.Port.connectionLost, port)
+        port.connectionLost = end  # type: ignore[method-assign]  # of this one port
+
+
+def _drop_calls(reactor: Any) -> None:
+    if isinstance(reactor, TimedCalls):
+        queues: list[list[Any]] = [reactor._heap]
+        reactor._outdated = 0
+    else:
+        queues = [reactor._pendingTimedCalls, reactor._newTimedCalls]
+        reactor._cancellations = 0
+    for queue in (*queues, reactor.threadCallQueue):
+        _left.append(queue[:])
+        queue.clear()
+
+
+def _renew_thread_pool(reactor: Any) -> None:
+    """Make a pool that had threads one that will have some; those who hold it may go on."""
+    pool = reactor.threadpool
+    if pool is None or not pool.started:
+        return
+    _left.append(dict(vars(pool)))
+    ThreadPool.__init__(pool, pool.min, pool.max, pool.name)
+    pool.started = pool.joined = False
+    reactor._threadpoolStartupID = reactor.callWhenRunning(pool.start)
+
+
+def _abandon_others(reactor: Any, listed: list[Any], ran: bool) -> None:
+    """Close this process's copies of the parent's connections and pipes."""
+    served = reactor.getReaders()
+    internal = reactor._internalReaders
+    others = {id(selectable): selectable for selectable in listed if selectable not in internal}
+    if ran:
+        # A connection that is paused is in none of the reactor's books.
+        for thing in gc.get_objects():
+            if issubclass(type(thing), FileDescriptor) and _is_of(thing, reactor):
+                others[id(thing)] = thing
+    for selectable in served:
+        others.pop(id(selectable), None)
+    for selectable in others.values():
+        _abandon(selectable)
+
+
+def _is_of(descriptor: Any, reactor: Any) -> bool:
+    return getattr(descriptor, "reactor", None) is reactor
+
+
+def _abandon(selectable: Any) -> None:
+    """Close this process's copy of a descriptor, and tell nobody."""
+    _left.append(selectable)
+    held, number = getattr(selectable, "socket", None), getattr(selectable, "fd", -1)
+    if isinstance(held, socket.socket):
+        held.close()
+    elif isinstance(number, int) and number > 2:  # the standard streams stay
+        os.close(number)
+        selectable.fd = -1
+    if isinstance(selectable, FileDescriptor):
+        selectable.connected, selectable.disconnected = 0, 1
