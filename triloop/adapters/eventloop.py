@@ -225,10 +225,10 @@ class ReactorEventLoop(SelectorLoop):
         self._signals.reset(ran=self._thread_id is not None)
         self._set_coroutine_origin_tracking(False)
         self._thread_id = None
-        self._stopping = self._guest.visits = False
+        self._stopping = self._guest.visits = self.has_run = False
         if can_run:
             self._embedding.detach()
-            self._host.reset()
+        self._host.reset(can_run=can_run)
         self._embedding = Embedding(self._host, self._guest)
 
     def _enter(self) -> _Outer:

@@ -110,11 +110,15 @@ class ReactorHost:
         self._started = self._ended = _nothing
         del self._followed
 
-    def reset(self) -> None:
-        """Forget the parent's run, in a child that ``os.fork`` has made."""
+    def reset(self, *, can_run: bool) -> None:
+        """Forget the parent's run, in a child that ``os.fork`` has made.
+
+        :param can_run: whether the reactor is fit for that process.
+        """
         self.driving = False
         self._reason = None
-        if self._trigger is None:
+        _driven.discard(self.reactor)
+        if can_run and self._trigger is None:
             self._await_start()
 
     def drive(self) -> None:
