@@ -1,0 +1,115 @@
+"""``python -m benchmarks``: every contender side by side, in one run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks import targets
+from benchmarks.charts import write_charts
+from benchmarks.jobs import BARE, JOBS, QUICK_POINTS, Job, Point
+from benchmarks.measure import Plan, measure
+from benchmarks.report import markdown, tables
+from benchmarks.results import Results
+
+_FULL = Plan(seconds=0.2, passes=3, rounds=5)
+_QUICK = Plan(seconds=0.05, passes=3, rounds=1)
+
+
+def main() -> int:
+    """Measure (or read what was), print, write; 1 when ``--targets`` missed one."""
+    options = _parse()
+    if options.read:
+        results = Results.from_json(json.loads(options.read.read_text()))
+    else:
+        _allow_many_descriptors()
+        results = measure(_jobs(options), _plan(options), _tell)
+    if options.json:
+        options.json.write_text(json.dumps(results.as_json(), indent=1) + "\n")
+    if options.svg:
+        write_charts(results, options.svg)
+    if options.markdown:
+        options.markdown.write_text(markdown(results))
+    sys.stdout.write(tables(results))
+    verdicts = targets.judge(results)
+    if verdicts:
+        sys.stdout.write("\n" + targets.table(verdicts))
+    missed = not all(verdict.holds for verdict in verdicts)
+    return int(options.targets and missed)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    names = ", ".join(job.name for job in JOBS)
+    parser.add_argument("--jobs", nargs="+", default=[], help=f"part of a name will do: {names}")
+    parser.add_argument("--contenders", nargs="+", default=[], help="the same: TornadoReactor, ...")
+    parser.add_argument("--connections", type=int, nargs="+", help="only with so many: 1 50 1000")
+    parser.add_argument("--size", type=int, nargs="+", help="only with messages of so many bytes")
+    parser.add_argument("--seconds", type=float, help="of each measurement")
+    parser.add_argument("--passes", type=int, help="over all contenders, in the same processes")
+    parser.add_argument("--rounds", type=int, help="with new processes; all go into the medians")
+    parser.add_argument("--quick", action="store_true", help="a first look, in about a minute")
+    parser.add_argument(
+        "--targets",
+        action="store_true",
+        help="only what the targets need; exit with 1 if one is missed",
+    )
+    parser.add_argument("--read", type=Path, help="measure nothing: show a JSON file")
+    parser.add_argument("--json", type=Path, help="a file for all samples")
+    parser.add_argument("--svg", type=Path, help="a directory for the charts")
+    parser.add_argument("--markdown", type=Path, help="a file for the tables")
+    return parser.parse_args()
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    plan = _QUICK if options.quick else _FULL
+    return Plan(
+        options.seconds or plan.seconds,
+        options.passes or plan.passes,
+        options.rounds or plan.rounds,
+    )
+
+
+def _jobs(options: argparse.Namespace) -> list[Job]:
+    """What is asked for; a job without a point or a contender left is none."""
+    wanted = [_narrow(job, options) for job in JOBS if _matches(job.name, options.jobs)]
+    return [job for job in wanted if job.points and set(job.contenders) - {BARE}]
+
+
+def _narrow(job: Job, options: argparse.Namespace) -> Job:
+    points = job.points
+    contenders = tuple(n for n in job.contenders if _matches(n, options.contenders) or n == BARE)
+    if options.quick and job.kind != "work":
+        points = job.at(QUICK_POINTS).points if not job.name.endswith("idle") else ()
+    if options.targets:
+        points = tuple(p for p in points if targets.needs(job.name, p))
+        contenders = tuple(n for n in contenders if targets.needs(job.name, contender=n))
+    return replace(job, contenders=contenders, points=tuple(p for p in points if _fits(p, options)))
+
+
+def _fits(point: Point, options: argparse.Namespace) -> bool:
+    sized = not point.size or not options.size or point.size in options.size
+    crowds = options.connections
+    return sized and (not crowds or not point.connections or point.connections in crowds)
+
+
+def _matches(name: str, parts: list[str]) -> bool:
+    return not parts or any(part.lower() in name.lower() for part in parts)
+
+
+def _allow_many_descriptors() -> None:
+    """Ten thousand idle connections take as many descriptors, here and in the server."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _tell(progress: str) -> None:
+    sys.stderr.write(f"{progress}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,218 @@
+"""The load: a closed loop over many connections, in as little Python as does it.
+
+Each connection sends its request anew as soon as the reply to the last one is complete. HTTP is
+the same as an echo whose reply is as long as the first one was.
+
+The load never sleeps: it polls without waiting. To wake a sleeping process on another core costs
+the sender more than the rest of its ``send``, in a virtual machine above all. A server would pay
+it that answers each request at once, and not one that answers them in bursts; and neither pays it
+to clients on other machines.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = ["Load", "StalledError", "Window", "connect", "probe_http"]
+
+_STALL = 10.0
+_SERVER = "127.0.0.1"
+_BUFFER = 1 << 20
+_BATCH = 32
+
+_Receive = Callable[[bytearray], "int | None"]
+_Send = Callable[[bytes], int]
+
+
+class StalledError(Exception):
+    """The server did not answer for a long time."""
+
+
+@dataclass
+class Window:
+    """What a load has seen.
+
+    ``latencies`` are seconds, one a request; ``seconds`` is how long it all took.
+    """
+
+    seconds: float
+    latencies: list[float]
+
+
+class Load:
+    """A closed loop over connections that are open already.
+
+    :param connections: non-blocking; UDP sockets are connected, TLS ones shaken hands.
+    :param request: what each sends.
+    :param reply_size: how long the answer to it is, in bytes.
+    """
+
+    def __init__(self, connections: list[socket.socket], request: bytes, reply_size: int) -> None:
+        self._request = request
+        self._reply_size = reply_size
+        self._poller = select.epoll()
+        self._buffer = bytearray(_BUFFER)
+        self._calls: dict[int, tuple[_Receive, _Send]] = {}
+        self._unsent: dict[int, memoryview] = {}
+        for connection in connections:
+            receive = _tls_receive(connection) if isinstance(connection, ssl.SSLSocket) else None
+            fd = connection.fileno()
+            self._calls[fd] = receive or connection.recv_into, connection.send
+            self._poller.register(fd, select.EPOLLIN)
+        self._missing = dict.fromkeys(self._calls, 0)
+        self._sent_at = dict.fromkeys(self._calls, 0.0)
+
+    def close(self) -> None:
+        """Give the poller back; the connections are whose they were."""
+        self._poller.close()
+
+    def run(self, seconds: float) -> Window:
+        """Send and receive for so long, then until every reply has come."""
+        latencies: list[float] = []
+        started = time.perf_counter()
+        end = started + seconds
+        for fd in self._calls:
+            self._begin(fd, started)
+        busy = len(self._calls)
+        heard = started
+        while busy:
+            events = self._poller.poll(0, 256)
+            now = time.perf_counter()
+            if events:
+                heard = now
+                busy -= self._serve(events, latencies, again=now < end)
+            elif now - heard > _STALL:
+                raise StalledError(f"{busy} replies are missing after {_STALL:g} seconds")
+        return Window(time.perf_counter() - started, latencies)
+
+    def _serve(self, events: list[tuple[int, int]], latencies: list[float], *, again: bool) -> int:
+        """Take what has come, and send anew where a reply is complete; how many ended instead."""
+        now, calls, buffer = time.perf_counter, self._calls, self._buffer
+        missing, sent_at = self._missing, self._sent_at
+        request, size, reply_size = self._request, len(self._request), self._reply_size
+        ended = 0
+        for fd, event in events:
+            if event & select.EPOLLOUT:
+                self._send_rest(fd)
+                continue
+            receive, send = calls[fd]
+            count = receive(buffer)
+            if not count:
+                _nothing(count)
+                continue
+            missing[fd] -= count
+            if missing[fd]:
+                continue
+            moment = now()
+            latencies.append(moment - sent_at[fd])
+            if not again:
+                ended += 1
+                continue
+            sent_at[fd] = moment
+            missing[fd] = reply_size
+            sent = send(request)
+            if sent != size:
+                self._keep_rest(fd, memoryview(request)[sent:])
+        return ended
+
+    def _begin(self, fd: int, now: float) -> None:
+        self._sent_at[fd] = now
+        self._missing[fd] = self._reply_size
+        sent = self._calls[fd][1](self._request)
+        if sent != len(self._request):
+            self._keep_rest(fd, memoryview(self._request)[sent:])
+
+    def _keep_rest(self, fd: int, rest: memoryview) -> None:
+        self._unsent[fd] = rest
+        self._poller.modify(fd, select.EPOLLIN | select.EPOLLOUT)
+
+    def _send_rest(self, fd: int) -> None:
+        rest = self._unsent[fd]
+        sent = self._calls[fd][1](rest)  # type: ignore[arg-type]
+        if sent == len(rest):
+            del self._unsent[fd]
+            self._poller.modify(fd, select.EPOLLIN)
+        else:
+            self._unsent[fd] = rest[sent:]
+
+
+def _nothing(count: int | None) -> None:
+    """A TLS record that is not complete is nothing yet; the end of a stream is an error."""
+    if count == 0:
+        raise ConnectionError("the server closed a connection under load")
+
+
+def _tls_receive(connection: ssl.SSLSocket) -> _Receive:
+    """As ``recv_into``, but all that is decrypted, and None where that is nothing."""
+    receive, pending = connection.recv_into, connection.pending
+
+    def receive_all(buffer: bytearray) -> int | None:
+        try:
+            count = receive(buffer)
+            while pending():
+                count += receive(buffer)
+        except ssl.SSLWantReadError:
+            return None
+        return count
+
+    return receive_all
+
+
+def connect(kind: str, port: int, number: int) -> list[socket.socket]:
+    """So many connections, accepted and ready for a :class:`Load`.
+
+    :param kind: ``tcp``, ``http``, ``tls`` or ``udp``.
+    """
+    connections = []
+    for index in range(number):
+        connection = _open(kind, port)
+        connections.append(connection)
+        if kind == "tcp" and index % _BATCH == 0:
+            # The listening queue is short. An answer shows that all before were accepted.
+            _exchange(connection, b".")
+    for connection in connections:
+        connection.setblocking(False)
+    return connections
+
+
+def _open(kind: str, port: int) -> socket.socket:
+    if kind == "udp":
+        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        datagrams.connect((_SERVER, port))
+        return datagrams
+    connection = socket.create_connection((_SERVER, port), timeout=_STALL)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if kind != "tls":
+        return connection
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(connection)
+
+
+def _exchange(connection: socket.socket, request: bytes) -> bytes:
+    connection.sendall(request)
+    reply = connection.recv(_BUFFER)
+    if not reply:
+        raise ConnectionError("the server closed a connection")
+    return reply
+
+
+def probe_http(port: int, request: bytes) -> int:
+    """The length of a whole reply to ``request``, header and body.
+
+    :raises ValueError: when it is no success or does not state its length.
+    """
+    with _open("http", port) as connection:
+        reply = _exchange(connection, request)
+    head, _, body = reply.partition(b"\r\n\r\n")
+    lines = head.lower().split(b"\r\n")
+    lengths = [line.split(b":")[1] for line in lines if line.startswith(b"content-length:")]
+    if not lines[0].startswith(b"http/1.1 200") or not lengths or int(lengths[0]) != len(body):
+        raise ValueError(f"not a whole page: {reply!r}")
+    return len(reply)

@@ -1,0 +1,94 @@
+"""The contenders, made and run in a process of their own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from benchmarks import jobs
+
+__all__ = ["is_reactor", "run_loop", "run_reactor"]
+
+
+def is_reactor(contender: str) -> bool:
+    """Whether Twisted code runs on it; asyncio code otherwise."""
+    return contender.partition(",")[0] in {jobs.EPOLL, jobs.TRADITION, jobs.TORNADO}
+
+
+def run_reactor(contender: str, main: Callable[[Any], Awaitable[object]]) -> None:
+    """Install the global reactor, run it, and stop it when ``main(reactor)`` has ended."""
+    reactor = _install(contender)
+    from twisted.internet.defer import Deferred
+    from twisted.logger import globalLogBeginner
+
+    # A program that never begins to log has all its events kept for a later beginning.
+    globalLogBeginner.beginLoggingTo([], redirectStandardIO=False)
+    failures: list[BaseException] = []
+    # A coroutine that nobody holds is collected, and with it what it waits for.
+    held: list[Deferred[None]] = []
+
+    async def whole() -> None:
+        try:
+            await main(reactor)
+        except BaseException as problem:  # noqa: BLE001 - raised again when the reactor has stopped
+            failures.append(problem)
+        reactor.stop()
+
+    reactor.callWhenRunning(lambda: held.append(Deferred.fromCoroutine(whole())))
+    reactor.run()
+    for problem in failures:
+        raise problem
+
+
+def _install(contender: str) -> Any:
+    name, _, host = contender.partition(", ")
+    if name == jobs.EPOLL:
+        from twisted.internet import epollreactor
+
+        epollreactor.install()
+    elif name == jobs.TRADITION:
+        from twisted.internet import asyncioreactor
+
+        asyncioreactor.install(_asyncio_loop(host))
+    else:
+        import triloop
+
+        triloop.install(_asyncio_loop(host))
+    from twisted.internet import reactor
+
+    return reactor
+
+
+def _asyncio_loop(name: str) -> asyncio.AbstractEventLoop:
+    if name == jobs.UVLOOP:
+        import uvloop
+
+        return uvloop.new_event_loop()
+    return asyncio.SelectorEventLoop()
+
+
+def run_loop(contender: str, main: Callable[[], Awaitable[object]]) -> None:
+    """Run ``main()`` on the loop of that name."""
+    name, _, reactor = contender.partition(", ")
+    loop = _reactor_loop(reactor) if name == "ReactorEventLoop" else _asyncio_loop(name)
+    asyncio.set_event_loop(loop)
+
+    async def whole() -> None:
+        await main()
+
+    loop.run_until_complete(whole())
+
+
+def _reactor_loop(reactor: str) -> asyncio.AbstractEventLoop:
+    if reactor == "epoll":
+        from twisted.internet import epollreactor
+
+        epollreactor.install()
+    else:
+        from twisted.internet import selectreactor
+
+        selectreactor.install()
+    import triloop
+
+    return triloop.new_event_loop()

@@ -1,0 +1,130 @@
+"""What is measured: contenders, jobs and the points at which a job is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+__all__ = [
+    "ASYNCIO",
+    "BARE",
+    "CLASSIC",
+    "EPOLL",
+    "JOBS",
+    "LOOP_EPOLL",
+    "LOOP_SELECT",
+    "QUICK_POINTS",
+    "TORNADO",
+    "TORNADO_UVLOOP",
+    "TRADITION",
+    "TRADITION_UVLOOP",
+    "UVLOOP",
+    "Job",
+    "Point",
+]
+
+# The limit: no framework at all.
+BARE = "bare epoll"
+# Twisted's reactors.
+EPOLL = "EPollReactor"
+TRADITION = "AsyncioSelectorReactor"
+TRADITION_UVLOOP = "AsyncioSelectorReactor, uvloop"
+TORNADO = "TornadoReactor"
+TORNADO_UVLOOP = "TornadoReactor, uvloop"
+# asyncio's loops.
+ASYNCIO = "asyncio"
+UVLOOP = "uvloop"
+LOOP_EPOLL = "ReactorEventLoop, epoll"
+LOOP_SELECT = "ReactorEventLoop, select"
+# What a program imports that uses Tornado and Twisted without triloop.
+CLASSIC = "Tornado and Twisted"
+
+_REACTORS = (EPOLL, TRADITION, TRADITION_UVLOOP, TORNADO, TORNADO_UVLOOP)
+_LOOPS = (ASYNCIO, UVLOOP, LOOP_EPOLL, LOOP_SELECT)
+
+KIB = 1024
+_SIZES = (64, KIB, 100 * KIB)
+_CROWDS = (1, 50, 1000)
+
+
+@dataclass(frozen=True, order=True)
+class Point:
+    """One load: busy connections, bytes a message (0: the job's own), idle connections beside.
+
+    The default is for work that nobody asks for over a connection.
+    """
+
+    connections: int = 0
+    size: int = 0
+    idle: int = 0
+
+    def __str__(self) -> str:
+        parts = []
+        if self.connections:
+            parts.append(f"{self.connections} connection{'s' * (self.connections > 1)}")
+        if self.size:
+            size = self.size
+            parts.append(f"{size // KIB} KiB" if size >= KIB else f"{size} B")
+        if self.idle:
+            parts.append(f"{self.idle:,} idle beside")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something that every contender does.
+
+    ``kind`` says who measures: ``tcp``, ``tls``, ``udp`` and ``http`` are servers under load,
+    ``work`` is a program that measures itself. The first contender after the bare loop is what
+    the others are compared with.
+
+    A server has had a client that left, unless it is ``fresh``. Stock asyncio is far dearer until
+    then: each read maps and unmaps 256 KiB, and the first end of a stream teaches glibc's
+    allocator better.
+    """
+
+    name: str
+    kind: str
+    contenders: tuple[str, ...]
+    points: tuple[Point, ...] = (Point(),)
+    fresh: bool = False
+
+    @property
+    def baseline(self) -> str:
+        """The contender that the others are compared with."""
+        return next(name for name in self.contenders if name != BARE)
+
+    def at(self, points: tuple[Point, ...]) -> Job:
+        """The same job at fewer points."""
+        return replace(self, points=tuple(p for p in self.points if p in points))
+
+
+_ECHO = tuple(Point(crowd, size) for size in _SIZES for crowd in _CROWDS)
+_FEW = (Point(1, KIB), Point(50, KIB))
+_PAGE = (Point(1), Point(50))
+_IDLE = (Point(50, KIB), Point(50, KIB, idle=10_000))
+
+#: Enough to see where everybody stands.
+QUICK_POINTS = (*_FEW, *_PAGE)
+
+JOBS = (
+    Job("twisted-echo", "tcp", (BARE, *_REACTORS), _ECHO),
+    Job("asyncio-echo", "tcp", (BARE, *_LOOPS), _ECHO),
+    Job("streams-echo", "tcp", _LOOPS, _ECHO),
+    Job("tornado-echo", "tcp", _LOOPS, _ECHO),
+    Job("asyncio-fresh", "tcp", (BARE, *_LOOPS), (Point(50, KIB),), fresh=True),
+    Job("streams-fresh", "tcp", _LOOPS, (Point(50, KIB),), fresh=True),
+    Job("twisted-tls", "tls", _REACTORS, _FEW),
+    Job("asyncio-tls", "tls", _LOOPS, _FEW),
+    Job("twisted-udp", "udp", (BARE, *_REACTORS), _FEW),
+    Job("asyncio-udp", "udp", (BARE, *_LOOPS), _FEW),
+    Job("twisted-web", "http", _REACTORS, _PAGE),
+    Job("tornado-web", "http", _LOOPS, _PAGE),
+    Job("aiohttp-web", "http", _LOOPS, _PAGE),
+    Job("twisted-idle", "tcp", _REACTORS, _IDLE),
+    Job("asyncio-idle", "tcp", _LOOPS, _IDLE),
+    Job("timers", "work", (*_REACTORS, *_LOOPS)),
+    Job("timers-reset", "work", _REACTORS),
+    Job("thread-calls", "work", (*_REACTORS, *_LOOPS)),
+    Job("spawn", "work", (*_REACTORS, *_LOOPS)),
+    Job("import", "work", (CLASSIC, "triloop")),
+)

@@ -1,0 +1,145 @@
+"""A run: job by job, in interleaved rounds, every contender at every point."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.client import Load, connect, probe_http
+from benchmarks.jobs import CLASSIC, Job, Point
+from benchmarks.processes import Server, cores, pin, serving
+from benchmarks.results import Key, Results, Sample, describe_machine, sample
+
+__all__ = ["Plan", "measure"]
+
+_PAGE_REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+#: For so many seconds requests are made before anything is measured.
+_WARM_UP = 0.05
+_IMPORTS = {CLASSIC: "tornado.ioloop, twisted.internet.reactor", "triloop": "triloop"}
+_TIMED_IMPORT = """
+import time
+before = time.process_time_ns()
+import {}
+print(time.process_time_ns() - before)
+"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how often.
+
+    A measurement takes ``seconds``. It is made ``passes`` times, each time with every contender
+    in turn, so that what disturbs the machine for a while disturbs all of them. Then all of that
+    is done again, ``rounds`` times, with new processes.
+    """
+
+    seconds: float
+    passes: int
+    rounds: int
+
+
+def measure(jobs: list[Job], plan: Plan, tell: Callable[[str], None]) -> Results:
+    """Run the jobs. Every round starts every server anew: no two processes are laid out alike."""
+    server_core, load_core = cores()
+    pin(os.getpid(), load_core)
+    results = Results(describe_machine(), plan.seconds)
+    for number in range(plan.rounds):
+        for job in jobs:
+            tell(f"round {number + 1} of {plan.rounds}: {job.name}")
+            # Who comes first is another one each time.
+            turned = number % len(job.contenders)
+            contenders = job.contenders[turned:] + job.contenders[:turned]
+            if job.kind == "work":
+                _measure_work(job, contenders, plan, server_core, results)
+            else:
+                _measure_servers(job, contenders, plan, server_core, results)
+    return results
+
+
+def _measure_servers(
+    job: Job, contenders: tuple[str, ...], plan: Plan, core: int, results: Results
+) -> None:
+    with serving(contenders, job.name, core) as servers:
+        if not job.fresh:
+            for server in servers:
+                _visit(server, job.kind)
+        for point in job.points:
+            # Memory that was freed is used again: only the first crowd shows what it takes.
+            passes = 1 if point.idle else plan.passes
+            for server in servers * passes:
+                try:
+                    one = _serve(server, job.kind, point, plan.seconds)
+                except Exception as problem:
+                    raise RuntimeError(f"{server.contender}, {job.name}, {point}") from problem
+                results.add(Key(job.name, server.contender, point), one)
+
+
+def _visit(server: Server, kind: str) -> None:
+    """Connect and leave."""
+    for connection in connect(kind, server.port, 1):
+        connection.close()
+    server.settle()
+
+
+def _serve(server: Server, kind: str, point: Point, seconds: float) -> Sample:
+    """Put a server under load at one point."""
+    before = server.memory()
+    idle = connect(kind, server.port, point.idle)
+    server.settle()
+    memory = (server.memory() - before) / point.idle if point.idle else 0
+    request, reply_size = b"x" * point.size, point.size
+    if kind == "http":
+        request, reply_size = _PAGE_REQUEST, probe_http(server.port, _PAGE_REQUEST)
+    busy = connect(kind, server.port, point.connections)
+    load = Load(busy, request, reply_size)
+    try:
+        load.run(min(_WARM_UP, seconds))
+        server.settle()
+        started = server.cpu_ns()
+        window = load.run(seconds)
+        server.settle()
+        used = server.cpu_ns() - started
+    finally:
+        load.close()
+        for connection in (*busy, *idle):
+            connection.close()
+        server.settle()
+    return sample(used, window.seconds, window.latencies, memory)
+
+
+def _measure_work(
+    job: Job, contenders: tuple[str, ...], plan: Plan, core: int, results: Results
+) -> None:
+    do = _import if job.name == "import" else _work
+    for contender in contenders * plan.passes:
+        one = do(contender, job.name, plan.seconds, core)
+        results.add(Key(job.name, contender, job.points[0]), one)
+
+
+def _work(contender: str, job: str, seconds: float, core: int) -> Sample:
+    command = [sys.executable, "-m", "benchmarks.workloads", contender, job, str(seconds)]
+    done = json.loads(_output(command, core))
+    operations, cpu_ns, seconds = done["operations"], done["cpu_ns"], done["seconds"]
+    return Sample(cpu_ns / operations / 1000, operations / seconds, cpu_ns / seconds / 1e9)
+
+
+def _import(contender: str, job: str, seconds: float, core: int) -> Sample:
+    """The best of a few: an import is short, and all that disturbs it makes it longer."""
+    command = [sys.executable, "-c", _TIMED_IMPORT.format(_IMPORTS[contender])]
+    cpu_ns = min(int(_output(command, core)) for _ in range(max(3, int(seconds * 5))))
+    return Sample(cpu_ns / 1000, 1e9 / cpu_ns, 1.0)
+
+
+def _output(command: list[str], core: int) -> str:
+    done = subprocess.run(
+        ["taskset", "--cpu-list", str(core), *command],
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+        timeout=300,
+    )
+    return done.stdout

@@ -1,0 +1,98 @@
+"""Servers as processes: started, pinned to a core, read off the scheduler's clock, ended."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["Server", "cores", "pin", "serving"]
+
+_REST = 0.01
+
+
+def cores() -> tuple[int, int]:
+    """One core for the server and another for the load.
+
+    :raises RuntimeError: when there is only one, or nothing that tells the CPU time.
+    """
+    if not Path("/proc/self/schedstat").exists():
+        raise RuntimeError("the benchmarks need Linux: they read /proc/PID/schedstat")
+    allowed = sorted(os.sched_getaffinity(0))
+    if len(allowed) < 2:
+        raise RuntimeError("the benchmarks need two cores: one for the server, one for the load")
+    return allowed[0], allowed[1]
+
+
+def pin(pid: int, core: int) -> None:
+    """Keep a process, with all its threads, on one core."""
+    for task in _tasks(pid):
+        os.sched_setaffinity(int(task.name), {core})
+
+
+def _tasks(pid: int) -> Iterator[Path]:
+    return Path(f"/proc/{pid}/task").iterdir()
+
+
+class Server:
+    """A contender that serves a job, in a process of its own."""
+
+    def __init__(self, contender: str, job: str) -> None:
+        command = [sys.executable, "-m", "benchmarks.servers", contender, job]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        self.contender = contender
+        self.pid = self._process.pid
+        self.port = 0
+
+    def wait_until_ready(self, core: int) -> None:
+        """Wait for the port, then pin the server to its core."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.contender} did not start: see its error above")
+        self.port = int(line)
+        pin(self.pid, core)
+        self.settle()
+
+    def cpu_ns(self) -> int:
+        """CPU time since the start, by the scheduler's clock; exact while the server rests."""
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in _tasks(self.pid))
+
+    def memory(self) -> int:
+        """Bytes of memory that are the process's own."""
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) * 1024
+        raise RuntimeError("/proc/PID/status shows no RssAnon: the benchmarks need Linux 4.5")
+
+    def settle(self) -> None:
+        """Wait until the server has nothing left to do."""
+        before, now = -1, self.cpu_ns()
+        while now != before:
+            time.sleep(_REST)
+            before, now = now, self.cpu_ns()
+
+    def stop(self) -> None:
+        """End it without ceremony."""
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+@contextmanager
+def serving(contenders: tuple[str, ...], job: str, core: int) -> Iterator[list[Server]]:
+    """A server of every contender, all started at once and at rest."""
+    servers: list[Server] = []
+    try:
+        servers.extend(Server(contender, job) for contender in contenders)
+        for server in servers:
+            server.wait_until_ready(core)
+        yield servers
+    finally:
+        for server in servers:
+            server.stop()

@@ -1,0 +1,83 @@
+"""Results as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.jobs import BARE, JOBS, Job, Point
+from benchmarks.results import Key, Results, Sample
+
+__all__ = ["describe", "markdown", "tables"]
+
+_COLUMNS = ("CPU us", "ratio", "requests/s", "p50 us", "p99 us", "busy", "bytes/conn")
+
+
+def describe(results: Results) -> str:
+    """The machine and the versions, in one line."""
+    machine = dict(results.machine)
+    words = [machine.pop(name) for name in ("date", "cpu", "system", "python")]
+    return ", ".join([*words, *(f"{name} {version}" for name, version in machine.items())])
+
+
+def tables(results: Results) -> str:
+    """A table for every job and point; the ratio is CPU to that of the job's baseline."""
+    parts = [describe(results)]
+    for job, point, rows in _blocks(results):
+        title = f"{job.name}: {point}" if point.connections else job.name
+        head = f"{title:<44}" + "".join(f"{column:>12}" for column in _COLUMNS)
+        parts.append("\n".join(["", head, *(_line(*row) for row in rows)]))
+    return "\n".join(parts) + "\n"
+
+
+def _line(name: str, one: Sample, ratio: float) -> str:
+    cells = [f"{one.cpu:.2f}", f"{ratio:.2f}", f"{one.rate:,.0f}"]
+    cells += [f"{one.p50:.0f}", f"{one.p99:.0f}"] if one.p50 else ["", ""]
+    cells += [f"{one.busy:.0%}", f"{one.memory:,.0f}" if one.memory else ""]
+    return f"  {name:<42}" + "".join(f"{cell:>12}" for cell in cells)
+
+
+def _blocks(results: Results) -> Iterator[tuple[Job, Point, list[tuple[str, Sample, float]]]]:
+    for job in JOBS:
+        for point in job.points:
+            rows = list(_rows(results, job, point))
+            if rows:
+                yield job, point, rows
+
+
+def _rows(results: Results, job: Job, point: Point) -> Iterator[tuple[str, Sample, float]]:
+    baseline = results.median(Key(job.name, job.baseline, point))
+    for contender in job.contenders:
+        one = results.median(Key(job.name, contender, point))
+        if one is not None:
+            yield contender, one, one.cpu / baseline.cpu if baseline else float("nan")
+
+
+def markdown(results: Results) -> str:
+    """The same for the documentation: CPU microseconds, a table a job, a column a point."""
+    parts = [f"Measured on {describe(results)}; medians of {_samples(results)} samples.\n"]
+    for job in JOBS:
+        points = [p for p in job.points if any(True for _ in _rows(results, job, p))]
+        if points:
+            parts.append(_markdown_table(results, job, points))
+    return "\n".join(parts)
+
+
+def _samples(results: Results) -> int:
+    return max(map(len, results.samples.values()), default=0)
+
+
+def _markdown_table(results: Results, job: Job, points: list[Point]) -> str:
+    unit = "operation" if job.kind == "work" else "request"
+    heads = [str(point) for point in points]
+    lines = [
+        f"### {job.name}\n",
+        f"| CPU µs a{'n' * (unit == 'operation')} {unit} | " + " | ".join(heads) + " |",
+        "|---|" + "---:|" * len(points),
+    ]
+    for contender in job.contenders:
+        found = [results.median(Key(job.name, contender, point)) for point in points]
+        if any(found):
+            cells = [f"{one.cpu:.1f}" if one else "" for one in found]
+            name = contender if contender != BARE else f"*{contender}*"
+            lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,179 @@
+"""What the adapted loops are to reach, and whether they did in this run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmarks.jobs import (
+    ASYNCIO,
+    BARE,
+    CLASSIC,
+    EPOLL,
+    LOOP_EPOLL,
+    TORNADO,
+    TORNADO_UVLOOP,
+    TRADITION,
+    TRADITION_UVLOOP,
+    UVLOOP,
+    Point,
+)
+from benchmarks.results import Key, Results
+
+__all__ = ["TARGETS", "Target", "Verdict", "judge", "needs", "table"]
+
+_ONE = Point(1, 1024)
+_FIFTY = Point(50, 1024)
+_LARGE = Point(50, 100 * 1024)
+_CROWD = Point(50, 1024, idle=10_000)
+_ALONE = Point()
+_PAGE = Point(50)
+_ONE_PAGE = Point(1)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Ours is to cost ``bar`` times the other's at most; else to be ``bar`` times cheaper."""
+
+    job: str
+    ours: str
+    point: Point
+    other: str
+    bar: float
+    at_most: bool = True
+    figure: str = "cpu"
+    other_point: Point | None = None
+    other_job: str = ""
+
+    @property
+    def our_key(self) -> Key:
+        """What is judged."""
+        return Key(self.job, self.ours, self.point)
+
+    @property
+    def other_key(self) -> Key:
+        """What it is compared with."""
+        return Key(self.other_job or self.job, self.other, self.other_point or self.point)
+
+
+def _cheaper(job: str, ours: str, point: Point, other: str, times: float) -> Target:
+    return Target(job, ours, point, other, times, at_most=False)
+
+
+def _reactor_targets(ours: str, tradition: str) -> list[Target]:
+    return [
+        _cheaper("twisted-echo", ours, _FIFTY, EPOLL, 2.0),
+        _cheaper("twisted-echo", ours, _FIFTY, tradition, 3.0),
+        Target("twisted-echo", ours, _FIFTY, BARE, 1.15),
+        Target("twisted-echo", ours, _ONE, EPOLL, 1.0),
+        _cheaper("twisted-web", ours, _PAGE, EPOLL, 1.15),
+        _cheaper("twisted-web", ours, _PAGE, tradition, 1.5),
+        Target("twisted-tls", ours, _FIFTY, EPOLL, 1.0),
+        Target("twisted-echo", ours, _LARGE, EPOLL, 1.0),
+        Target("twisted-udp", ours, _FIFTY, EPOLL, 1.0),
+    ]
+
+
+def _loop_targets() -> list[Target]:
+    targets = [
+        _cheaper("asyncio-fresh", LOOP_EPOLL, _FIFTY, ASYNCIO, 3.0),
+        _cheaper("asyncio-echo", LOOP_EPOLL, _FIFTY, ASYNCIO, 3.0),
+        Target("asyncio-echo", LOOP_EPOLL, _FIFTY, UVLOOP, 1.2),
+        _cheaper("streams-fresh", LOOP_EPOLL, _FIFTY, ASYNCIO, 2.0),
+        _cheaper("streams-echo", LOOP_EPOLL, _FIFTY, ASYNCIO, 2.0),
+    ]
+    for job, many, one in (
+        ("tornado-echo", _FIFTY, _ONE),
+        ("tornado-web", _PAGE, _ONE_PAGE),
+        ("aiohttp-web", _PAGE, _ONE_PAGE),
+    ):
+        targets.append(Target(job, LOOP_EPOLL, many, ASYNCIO, 1.05))
+        targets.append(Target(job, LOOP_EPOLL, one, ASYNCIO, 1.15))
+    return targets
+
+
+def _other_targets() -> list[Target]:
+    return [
+        _cheaper("timers", TORNADO, _ALONE, EPOLL, 1.0),
+        _cheaper("timers-reset", TORNADO, _ALONE, EPOLL, 10.0),
+        *(
+            Target(job, ours, _CROWD, ours, 1.1, other_point=_FIFTY)
+            for job, ours in (
+                ("twisted-idle", TORNADO),
+                ("twisted-idle", TORNADO_UVLOOP),
+                ("asyncio-idle", LOOP_EPOLL),
+            )
+        ),
+        Target("twisted-idle", TORNADO, _CROWD, EPOLL, 1.05, figure="memory"),
+        Target("import", "triloop", _ALONE, CLASSIC, 1.1),
+    ]
+
+
+TARGETS = (
+    *_reactor_targets(TORNADO, TRADITION),
+    *_reactor_targets(TORNADO_UVLOOP, TRADITION_UVLOOP),
+    *_loop_targets(),
+    *_other_targets(),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A target and what became of it. ``ratio`` is meant as the target's bar is."""
+
+    target: Target
+    ours: float
+    other: float
+
+    @property
+    def ratio(self) -> float:
+        """Ours to the other's, or the other way round where ours is to be cheaper."""
+        return self.ours / self.other if self.target.at_most else self.other / self.ours
+
+    @property
+    def holds(self) -> bool:
+        """Whether the target is reached."""
+        if self.target.at_most:
+            return self.ratio <= self.target.bar
+        return self.ratio >= self.target.bar
+
+
+def needs(job: str, point: Point | None = None, contender: str | None = None) -> bool:
+    """Whether a target is judged by this point, or this contender, of a job."""
+    keys = [key for target in TARGETS for key in (target.our_key, target.other_key)]
+    return any(
+        key.job == job and point in {None, key.point} and contender in {None, key.contender}
+        for key in keys
+    )
+
+
+def judge(results: Results) -> list[Verdict]:
+    """A verdict on every target whose figures were measured."""
+    verdicts = []
+    for target in TARGETS:
+        ours, other = results.median(target.our_key), results.median(target.other_key)
+        if ours and other:
+            figures = (getattr(one, target.figure) for one in (ours, other))
+            verdicts.append(Verdict(target, *figures))
+    return verdicts
+
+
+def table(verdicts: list[Verdict]) -> str:
+    """Every target on a line: ours, the other's, their ratio, the bar."""
+    head = f"{'target':<52}{'ours':>10}{'other':>10}{'ratio':>8}{'bar':>9}"
+    reached = sum(verdict.holds for verdict in verdicts)
+    last = f"{reached} of {len(verdicts)} targets reached"
+    return "\n".join([head, *map(_line, verdicts), last]) + "\n"
+
+
+def _line(verdict: Verdict) -> str:
+    target = verdict.target
+    what = target.job if target.figure == "cpu" else f"{target.job}, {target.figure}"
+    if target.point != _ALONE:
+        what += f" ({target.point})"
+    against = target.other if target.other != target.ours else str(target.other_point)
+    bar = f"{'<=' if target.at_most else '>='} {target.bar:.2f}"
+    return (
+        f"{what}\n{'  ' + target.ours + ' : ' + against:<52}"
+        f"{verdict.ours:>10.2f}{verdict.other:>10.2f}{verdict.ratio:>8.2f}{bar:>9}"
+        f"  {'reached' if verdict.holds else 'MISSED'}"
+    )
