@@ -74,10 +74,12 @@ async def check(stage: Stage, moment: str, worlds: tuple[str, ...], count: int =
 class Children:
     """The script's story."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, condition: str) -> None:
         self.stage = stage
         # uvloop itself has the signal that Tornado wants: it refuses.
-        self.worlds = WORLDS[:2] if stage.stack == "uvloop" else WORLDS
+        self.worlds: tuple[str, ...] = WORLDS[:2] if stage.stack == "uvloop" else WORLDS
+        if condition == "Twisted alone":
+            self.worlds = WORLDS[:1]
         self.early: list[Any] = []
 
     def spawn_early(self, runner: str) -> None:
@@ -144,7 +146,7 @@ def script(stack: str, runner: str, condition: str = "") -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     before = signal_state()
     stage = build(stack)
-    children = Children(stage)
+    children = Children(stage, condition)
     if condition != "SIGCHLD ignored":  # what ends before the run is lost to everybody then
         children.spawn_early(runner)
     stage.run(runner, children.main)

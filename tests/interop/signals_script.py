@@ -13,7 +13,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from tests.interop.stages import ON_REACTOR, Stage, build, expected_state, signal_state
+from tests.interop.stages import ON_NATIVE, ON_REACTOR, Stage, build, expected_state, signal_state
 
 PATIENCE = 10.0
 #: Seconds after which a signal is heard by a loop that polls on, not by one that was woken.
@@ -111,6 +111,13 @@ async def foreign_descriptor(stage: Stage) -> None:
     os.close(reader)
 
 
+async def set_before_the_run(stage: Stage, heard: asyncio.Event) -> None:
+    """Twisted takes SIGTERM when it begins to run, whoever has it; the loop's user keeps it."""
+    by_another_process(signal.SIGTERM)
+    await asyncio.wait_for(heard.wait(), PATIENCE)
+    assert stage.loop.remove_signal_handler(signal.SIGTERM)
+
+
 async def asyncio_signals(stage: Stage, runner: str) -> None:
     for send in (from_within, by_another_thread, by_another_process):
         await hear(stage, signal.SIGUSR1, send)
@@ -141,11 +148,19 @@ def script(stack: str, runner: str, condition: str = "") -> None:
     ended_by_signal = asyncio.Event()
 
     kept: list[Any] = []
+    early = asyncio.Event()
+    if stack in ON_NATIVE:
+        stage.loop.add_signal_handler(signal.SIGTERM, early.set)
 
     async def main(stage: Stage) -> None:
         kept.append(signal.getsignal(signal.SIGINT))
+        if stack in ON_NATIVE:
+            await set_before_the_run(stage, early)
         if condition != "Twisted alone":
             await asyncio_signals(stage, runner)
+        elif stack in ON_REACTOR:
+            # Once the loop has left its share, all is Twisted's again.
+            await hear(stage, signal.SIGUSR1, by_another_thread)
         await end(stage)
 
     async def end(stage: Stage) -> None:
@@ -160,7 +175,9 @@ def script(stack: str, runner: str, condition: str = "") -> None:
             "before", "shutdown", lambda: Deferred.fromFuture(asyncio.ensure_future(task))
         )
         by_another_thread(number)
+        started = time.monotonic()
         await asyncio.wait_for(ended_by_signal.wait(), PATIENCE)
+        assert time.monotonic() - started < LATE
 
     stage.run(runner, main)
     if runner in {"run_until_complete", "IOLoop.start"}:

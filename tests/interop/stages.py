@@ -30,8 +30,10 @@ RUNNERS = {
     "stacked": ("reactor.run", "asyncio.run"),
 }
 COMBINATIONS = [(stack, runner) for stack, runners in RUNNERS.items() for runner in runners]
+#: Stacks with a reactor of Twisted's own below.
+ON_NATIVE = ("epoll", "poll", "select")
 #: Stacks with a ReactorEventLoop.
-ON_REACTOR = ("epoll", "poll", "select", "stacked")
+ON_REACTOR = (*ON_NATIVE, "stacked")
 
 Main = Callable[["Stage"], Coroutine[Any, Any, None]]
 SignalState = tuple[dict[int, Any], int]
@@ -113,7 +115,9 @@ def build(stack: str) -> Stage:
         loop = triloop.ReactorEventLoop(SelectReactor())
         return _current(Stage(stack, loop, triloop.install(loop)))
     reactor = _install_native(stack)
-    return _current(Stage(stack, triloop.TwistedIOLoop(reactor).install().asyncio_loop, reactor))
+    # Tornado asks for the current loop to replace it, which Python 3.12 warns of if there is none.
+    io_loop = triloop.TwistedIOLoop(reactor, make_current=False).install()
+    return _current(Stage(stack, io_loop.asyncio_loop, reactor))
 
 
 def _build_native(stack: str) -> Stage:
