@@ -5,6 +5,7 @@
 #   make check                linters, types, import direction, changelog, documentation, engine coverage
 #   make test-all             the tests on every Python found, on the oldest and the newest dependencies
 #   make coverage             the tests, with a report of the lines and branches they missed
+#   make bench                every event loop side by side, by the CPU time of a request (BENCH_ARGS)
 #   make docs                 the documentation, in docs/_build/html
 
 PYTHON ?= python3
@@ -16,10 +17,11 @@ HOST ?= asyncio
 HTTP_PORT ?= 8888
 CHAT_PORT ?= 8889
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test check lint types imports fragments engine test-all coverage docs system-tools clean
+.PHONY: demo test check lint types imports fragments engine test-all coverage bench docs system-tools clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "triloop needs Python 3.10 or later; set PYTHON=...")'
@@ -75,6 +77,9 @@ coverage: $(STAMP) system-tools
 	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 clean:
 	rm -rf $(VENV) .nox build dist docs/_build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
