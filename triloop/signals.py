@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.base import ReactorBase
 from twisted.internet.interfaces import IReactorProcess, IReadDescriptor
-from twisted.internet.process import reapAllProcesses, reapProcessHandlers
+from twisted.internet.process import reapProcessHandlers
 from zope.interface import implementer
 
 if TYPE_CHECKING:
@@ -176,6 +176,17 @@ class ChildWatch:
             self.discard(child)
 
 
+def _reap_unwatched() -> None:
+    """Reap the children of Twisted's own reactors.
+
+    Those of the others are told in their reactor's time and thread, which may not have begun.
+    """
+    for process in list(reapProcessHandlers.values()):
+        reactor = getattr(process, "_reactor", None) or getattr(process, "reactor", None)
+        if reactor not in _watching:
+            process.reapProcess()
+
+
 def _reap(process: Any) -> None:
     registered = reapProcessHandlers.get(process.pid)
     if registered is not None and registered is process:
@@ -233,7 +244,7 @@ class SharedSignals:
             self._before[number] = present
             self._set_heard(number)
         if new and number == signal.SIGCHLD:
-            reapAllProcesses()  # of children that ended earlier no signal tells any more
+            _reap_unwatched()  # of children that ended earlier no signal tells any more
 
     def _set_heard(self, number: int) -> None:
         signal.signal(number, self._heard)
@@ -260,7 +271,7 @@ class SharedSignals:
 
     def _deliver(self, number: int) -> None:
         if number == signal.SIGCHLD:
-            self._reactor.callFromThread(reapAllProcesses)
+            self._reactor.callFromThread(_reap_unwatched)
         self._handle(number)
 
     def pass_on(self, data: bytes) -> None:
@@ -269,7 +280,7 @@ class SharedSignals:
         if not numbers:
             return
         if signal.SIGCHLD in numbers:
-            reapAllProcesses()
+            _reap_unwatched()
         if self._next_alive():
             # A full pipe has woken its owner already, and one without a reader has none.
             with contextlib.suppress(BlockingIOError, BrokenPipeError):
