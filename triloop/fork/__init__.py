@@ -117,7 +117,7 @@ def _renew(
     places: dict[_Loop | None, _Loop] = {loop: loop for loop in nested}
     places.update((loop, _renew_loop(loop)) for loop in hosts)
     for loop in nested:
-        loops.renew(loop, keep=not loop.is_running())
+        loops.renew(loop)
     for guest in guests:
         old = guest._asyncioEventloop
         guest.restart_in_child(places.get(old, old), again=guest._started)
@@ -132,11 +132,11 @@ def _renew(
 def _renew_loop(loop: _Loop) -> _Loop:
     """The loop itself, fit for this process, or the one that takes its place."""
     if loops.is_stock(loop) and not loop.is_running():
-        loops.renew(loop, keep=True)
+        loops.renew(loop)
         loops.resume_signals(loop)
         return loop
     if loops.is_stock(loop):
-        loops.renew(loop, keep=False)
+        loops.renew(loop, keeps_ports=False)
         loop.stop()
     fresh = loops.alike(loop)
     loops.move_io_loop(loop, fresh)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from asyncio.selector_events import BaseSelectorEventLoop
@@ -70,19 +71,21 @@ def _registered(epoll: int) -> dict[int, int]:
     return found
 
 
-def renew(loop: Any, *, keep: bool) -> None:
+def renew(loop: Any, *, keeps_ports: bool = True) -> None:
     """Bring a severed stock loop into the state of one that does not run.
 
-    :param keep: whether it keeps its listening ports, its signal handlers and the callbacks that
-        are ready; else it is left with nothing to do.
+    One that runs in the parent is left with nothing to call.
+
+    :param keeps_ports: whether it goes on to serve its listening ports; else they are closed.
     """
-    _drop_callbacks(loop, ready=not keep)
-    _renew_descriptors(loop, keep)
+    ran = loop.is_running()
+    _drop_callbacks(loop, ready=ran)
+    _renew_descriptors(loop, keeps_ports)
     getattr(loop, "_unix_server_sockets", {}).clear()  # the paths are the parent's to unlink
     if loop._default_executor is not None:
         _left.append(loop._default_executor)
         loop._default_executor = None
-    if not keep:
+    if ran:
         _left.append(list(loop._asyncgens))
         loop._asyncgens.clear()
 
@@ -103,13 +106,13 @@ def _drop_callbacks(loop: Any, *, ready: bool) -> None:
             handle._cancelled = True
 
 
-def _renew_descriptors(loop: Any, keep: bool) -> None:
+def _renew_descriptors(loop: Any, keeps_ports: bool) -> None:
     keys = list(loop._selector.get_map().values())
     own = loop._ssock.fileno()
     for key in keys:
         loop._selector.unregister(key.fileobj)
     for key in keys:
-        if key.fd == own or (keep and is_shareable(key.fd)):
+        if key.fd == own or (keeps_ports and is_shareable(key.fd)):
             loop._selector.register(key.fileobj, key.events, key.data)
         else:
             _abandon(loop, key)
@@ -117,7 +120,8 @@ def _renew_descriptors(loop: Any, keep: bool) -> None:
     for fd, transport in list(loop._transports.items()):  # a paused one is in no poller
         if fd not in served:
             _abandon_transport(transport)
-    _drop_handlers(loop, served)
+    if keeps_ports:
+        _drop_handlers(loop, served)
 
 
 def _abandon(loop: Any, key: Any) -> None:
@@ -125,6 +129,9 @@ def _abandon(loop: Any, key: Any) -> None:
     _left.append(key)
     for handle in filter(None, key.data):
         _abandon_transport(getattr(handle._callback, "__self__", None))
+        for argument in handle._args or ():
+            if isinstance(argument, socket.socket):  # a server's, or sock_recv's
+                argument.close()
     close_pidfd(key.fd)
 
 
@@ -174,6 +181,9 @@ def move_io_loop(old: Any, new: Any) -> None:
         return
     IOLoop._ioloop_for_asyncio[new] = io_loop
     readers, handlers = set(io_loop.readers), dict(io_loop.handlers)
+    for fd in handlers:  # libuv aborts when it is told of one that is closed by then
+        old.remove_reader(fd)
+        old.remove_writer(fd)
     io_loop.asyncio_loop = io_loop.selector_loop = new
     for fd, (fileobj, handler) in handlers.items():
         if is_shareable(fd):
@@ -185,10 +195,23 @@ def move_io_loop(old: Any, new: Any) -> None:
 
 def retire(loop: Any) -> None:
     """Close a severed uvloop; one that is in the middle of a run is only told to end it."""
-    if loop.is_running():
-        loop.stop()
-    else:
+    if not loop.is_running():
         loop.close()
+        return
+    for handle in _timers_of(loop):
+        _left.append(gc.get_referents(handle))
+        handle.cancel()
+    loop.stop()
+
+
+def _timers_of(loop: object) -> list[Any]:
+    """The timers of a uvloop, which keeps them to itself."""
+    return [
+        handle
+        for handle in gc.get_objects()
+        if type(handle).__name__ == "TimerHandle"
+        and any(referent is loop for referent in gc.get_referents(handle))
+    ]
 
 
 def can_close(loop: asyncio.AbstractEventLoop) -> bool:
