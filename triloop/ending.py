@@ -13,6 +13,7 @@ import atexit
 import concurrent.futures.thread  # noqa: F401 - its hook has to be the older one, and so the later
 import contextlib
 import threading
+from collections.abc import Coroutine
 from typing import Any
 
 from twisted.internet.base import ReactorBase
@@ -21,7 +22,7 @@ from triloop.adapters.eventloop import open_loops
 from triloop.adapters.reactor import TornadoReactor, all_reactors
 from triloop.adapters.reactor_host import driven_reactors
 
-__all__ = ["wind_down"]
+__all__ = ["run_through", "wind_down"]
 
 
 def wind_down(loop: asyncio.AbstractEventLoop) -> None:
@@ -30,9 +31,21 @@ def wind_down(loop: asyncio.AbstractEventLoop) -> None:
     A step is taken even if the one before was interrupted.
     """
     with contextlib.ExitStack() as steps:  # the last to be pushed is the first to be taken
-        steps.callback(lambda: loop.run_until_complete(loop.shutdown_default_executor()))
-        steps.callback(lambda: loop.run_until_complete(loop.shutdown_asyncgens()))
+        steps.callback(lambda: run_through(loop, loop.shutdown_default_executor()))
+        steps.callback(lambda: run_through(loop, loop.shutdown_asyncgens()))
         steps.callback(_cancel_tasks, loop)
+
+
+def run_through(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:
+    """Run ``work`` to its end in ``loop``, also where something ends the run before.
+
+    What a program has asked for at the end of its tasks may well be ``loop.stop()``.
+    """
+    task = loop.create_task(work)
+    task.add_done_callback(lambda _: loop.stop())
+    while not task.done():
+        loop.run_forever()
+    task.result()
 
 
 def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
@@ -42,7 +55,7 @@ def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
         return
     for task in tasks:
         task.cancel()
-    loop.run_until_complete(_gather(tasks))
+    run_through(loop, _gather(tasks))
     for task in tasks:
         if not task.cancelled() and task.exception() is not None:
             loop.call_exception_handler(
@@ -78,7 +91,7 @@ def _end_guest(reactor: TornadoReactor) -> None:
         if reactor._asyncioEventloop.is_closed():
             reactor.move(asyncio.new_event_loop())
         reactor._owns_run = False
-        reactor._asyncioEventloop.run_until_complete(reactor.stay.shut_down())
+        run_through(reactor._asyncioEventloop, reactor.stay.shut_down())
     elif reactor.threadpool is not None:
         ReactorBase._stopThreadPool(reactor)
 

@@ -20,7 +20,7 @@ from twisted.internet.error import (
 import triloop.fork  # noqa: F401 - prepares this process for os.fork
 from triloop.adapters.eventloop import ReactorEventLoop
 from triloop.adapters.reactor import TornadoReactor, install
-from triloop.ending import wind_down
+from triloop.ending import run_through, wind_down
 
 __all__ = ["TABLE", "Event", "Phase", "attached", "phase_of", "run"]
 
@@ -206,11 +206,9 @@ def _run_in(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, T]) -> T 
             raise
         # The last to be pushed is the first to be done.
         if isinstance(reactor, TornadoReactor):
-            ending.callback(lambda: loop.run_until_complete(reactor.stay.leave()))
+            ending.callback(lambda: run_through(loop, reactor.stay.leave()))
         ending.callback(wind_down, loop)
-        task = _Main(loop.create_task(main), loop, reactor)
-        with task.signals():
-            return cast("T | None", task.run())
+        return cast("T | None", _Main(loop.create_task(main), loop, reactor).run())
 
 
 async def _entered() -> Any:
@@ -231,11 +229,13 @@ class _Main:
         self._reactor = reactor
         self._interrupted = False
         self._stopped = False
-        if isinstance(reactor, TornadoReactor):
-            reactor.on_stop = self._stop
 
     def run(self) -> Any:
         """Run the task; see :func:`run` for its result."""
+        with self._signals(), self._reactor_stops():
+            return self._run()
+
+    def _run(self) -> Any:
         try:
             return self._loop.run_until_complete(self._task)
         except asyncio.CancelledError:
@@ -261,7 +261,21 @@ class _Main:
         self._loop.call_soon_threadsafe(self._stop)
 
     @contextlib.contextmanager
-    def signals(self) -> Iterator[None]:
+    def _reactor_stops(self) -> Iterator[None]:
+        """``reactor.stop()`` ends the task; the end of the reactor comes in its turn."""
+        if isinstance(self._reactor, TornadoReactor):
+            self._reactor.on_stop = self._stop
+            yield
+            return
+        stop = self._reactor.stop = self._stop
+        try:
+            yield
+        finally:
+            if self._reactor.__dict__.get("stop") is stop:
+                del self._reactor.stop
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
         """SIGINT and SIGTERM end the task, where nobody else has a handler for them."""
         wanted = {
             signal.SIGINT: (signal.default_int_handler, self._interrupt),
