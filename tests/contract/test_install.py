@@ -47,7 +47,7 @@ def run(program: str, *, works: bool = True) -> str:
         [*PYTHON, "-c", code],
         capture_output=True,
         text=True,
-        timeout=PATIENCE * 3,
+        timeout=PATIENCE,
         check=False,
         cwd=ROOT,
     )

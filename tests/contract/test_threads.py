@@ -17,6 +17,7 @@ from tests.contract.worlds import Stage, World
 
 #: Seconds within which an idle loop must be awake. A lost wake-up would last for PATIENCE.
 AT_ONCE = 0.5
+ATTEMPTS = 2
 #: Seconds a thread gives the loops to fall asleep.
 SLEEP = 0.02
 
@@ -79,7 +80,12 @@ def test_thread_wakes_an_idle_loop_at_once(stage: Stage) -> None:
     async def main(world: World) -> dict[str, float]:
         # The executor's threads start here, not while a time is taken.
         await world.loop.run_in_executor(None, time.sleep, 0)
-        return {wake.__name__: await seconds_to_wake(world, wake) for wake in WAKES}
+        return {
+            # A lost wake-up lasts until a test's patience ends; what comes at once may be delayed
+            # by a busy machine, but not each time.
+            wake.__name__: min([await seconds_to_wake(world, wake) for _ in range(ATTEMPTS)])
+            for wake in WAKES
+        }
 
     taken = stage.play(main)
     assert max(taken.values()) < AT_ONCE, taken

@@ -23,7 +23,7 @@ T = TypeVar("T")
 Loop = asyncio.AbstractEventLoop
 
 #: Seconds that anything may take before a test gives up on it.
-PATIENCE = 10.0
+PATIENCE = 20.0
 
 #: The reactors under a ReactorEventLoop.
 REACTORS: dict[str, Callable[[], Any]] = {"poll": PollReactor, "select": SelectReactor}
