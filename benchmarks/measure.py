@@ -20,6 +20,7 @@ _PAGE_REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #: For so many seconds requests are made before anything is measured.
 _WARM_UP = 0.05
 _IMPORTS = {CLASSIC: "tornado.ioloop, twisted.internet.reactor", "triloop": "triloop"}
+_NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 _TIMED_IMPORT = """
 import time
 before = time.process_time_ns()
@@ -68,8 +69,9 @@ def _measure_servers(
             for server in servers:
                 _visit(server, job.kind)
         for point in job.points:
-            # Memory that was freed is used again: only the first crowd shows what it takes.
-            passes = 1 if point.idle else plan.passes
+            # A fresh server is so once, and memory that was freed is used again: only the first
+            # crowd shows what it takes.
+            passes = 1 if job.fresh or point.idle else plan.passes
             for server in servers * passes:
                 try:
                     one = _serve(server, job.kind, point, plan.seconds)
@@ -128,18 +130,24 @@ def _work(contender: str, job: str, seconds: float, core: int) -> Sample:
 
 
 def _import(contender: str, job: str, seconds: float, core: int) -> Sample:
-    """The best of a few: an import is short, and all that disturbs it makes it longer."""
+    """The best of a few: an import is short, and all that disturbs it makes it longer.
+
+    The first one compiles what is not compiled yet, and is not counted.
+    """
     command = [sys.executable, "-c", _TIMED_IMPORT.format(_IMPORTS[contender])]
-    cpu_ns = min(int(_output(command, core)) for _ in range(max(3, int(seconds * 5))))
+    _, *cpu_ns_of_each = [int(_output(command, core)) for _ in range(4)]
+    cpu_ns = min(cpu_ns_of_each)
     return Sample(cpu_ns / 1000, 1e9 / cpu_ns, 1.0)
 
 
 def _output(command: list[str], core: int) -> str:
     done = subprocess.run(
-        ["taskset", "--cpu-list", str(core), *command],
+        command,
+        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
         stdout=subprocess.PIPE,
         check=True,
         text=True,
         timeout=300,
+        env={name: value for name, value in os.environ.items() if name != _NO_BYTECODE},
     )
     return done.stdout

@@ -6,6 +6,7 @@ Each prints its operations, the CPU nanoseconds of the whole process and the sec
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import json
 import queue
@@ -28,6 +29,8 @@ class Stopwatch:
     """Counts operations from its making until :meth:`over`."""
 
     def __init__(self, seconds: float) -> None:
+        # What was built up before would be gone through at some time within the measurement.
+        gc.collect()
         self.operations = 0
         self._started = time.perf_counter()
         self._cpu = time.process_time_ns()
