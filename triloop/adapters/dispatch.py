@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet import error
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
@@ -107,7 +107,7 @@ class LeanReactor(PollReactor):
             why = problem
             log.err()
         if why:
-            self._lose(stream, why, False)
+            self.lose(stream, why, False)
 
     def _dispatch(self, events: list[tuple[int, int]]) -> None:
         """Do what the poller found, one selectable at a time, each in its log context."""
@@ -121,11 +121,16 @@ class LeanReactor(PollReactor):
                 selectable = selectables.get(fd)
                 if selectable is None:
                     continue
-                contexts[top] = _log_context(selectable, outer)
+                kept = getattr(selectable, "log_context", None)
+                if kept is not None and kept[0] is outer and kept[1] is selectable.logstr:
+                    contexts[top] = kept[2]
+                else:
+                    contexts[top] = _log_context(selectable, outer)
                 why: Any = None
                 read = event == EPOLLIN
                 try:
-                    if selectable.fileno() == -1:
+                    # A connection of ours leaves the poller before its descriptor is closed.
+                    if kept is None and selectable.fileno() == -1:
                         why = _NO_DESCRIPTOR
                     elif read:
                         why = selectable.doRead()
@@ -137,7 +142,7 @@ class LeanReactor(PollReactor):
                     why, read = problem, False
                     log.err()
                 if why:
-                    self._lose(selectable, why, read)
+                    self.lose(selectable, why, read)
                 if self._early:
                     self.flush()
         finally:
@@ -169,7 +174,8 @@ class LeanReactor(PollReactor):
             return selectable.doWrite(), False
         return None, bool(event & EPOLLIN)
 
-    def _lose(self, selectable: Any, why: Any, read: bool) -> None:
+    def lose(self, selectable: Any, why: Any, read: bool) -> None:
+        """Disconnect ``selectable``, of which ``read`` says whether it was reading."""
         try:
             self._disconnectSelectable(selectable, why, read)
         except (KeyboardInterrupt, SystemExit):
@@ -179,16 +185,12 @@ class LeanReactor(PollReactor):
 
 
 def _log_context(selectable: Any, outer: dict[str, Any]) -> dict[Any, Any]:
-    """The context in which ``selectable`` logs; a connection keeps its own at hand."""
-    kept = getattr(selectable, "log_context", None)
-    if kept is None:
-        return {ILogContext: {**outer, "system": _prefix(selectable)}}
-    known, prefix, made = kept
-    if known is not outer or prefix is not selectable.logstr:
-        prefix = selectable.logstr
-        made = {ILogContext: {**outer, "system": prefix}}
+    """The context in which ``selectable`` logs; a connection of ours keeps it at hand."""
+    prefix = _prefix(selectable)
+    made: dict[Any, Any] = {ILogContext: {**outer, "system": prefix}}
+    if hasattr(selectable, "log_context"):
         selectable.log_context = outer, prefix, made
-    return cast("dict[Any, Any]", made)
+    return made
 
 
 def _prefix(selectable: Any) -> str:

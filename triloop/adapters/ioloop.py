@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import warnings
 from typing import Any
 
 from tornado.platform.asyncio import AsyncIOLoop
@@ -53,6 +53,12 @@ class TwistedIOLoop(AsyncIOLoop):
 
     def install(self) -> TwistedIOLoop:  # type: ignore[override]  # Tornado's returns None
         """Make this loop the current one, Tornado's and asyncio's; returns it."""
-        asyncio.set_event_loop(self.asyncio_loop)
-        self.is_current = True
+        self._make_current()
         return self
+
+    def _make_current(self) -> None:
+        # Tornado's asks for the loop that was current before, which newer Pythons deplore when
+        # there was none; it puts that back when this loop is closed.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            super()._make_current()

@@ -191,8 +191,8 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
             running = self._asyncioEventloop  # in another thread
         if running is not None or self._started:
             raise error.ReactorAlreadyRunning(
-                f"{_named(running or self._asyncioEventloop)} runs already, and this reactor in it: leave out reactor.run(). "
-                "Await what you wait for (triloop.as_future makes a Deferred fit); "
+                f"{_named(running or self._asyncioEventloop)} runs already, and this reactor in "
+                "it: leave out reactor.run(). Await what you wait for (triloop.as_future makes a Deferred fit); "
                 "`async with triloop.attached()` is a reactor from its start to its end"
             )
         if self._asyncioEventloop.is_closed():
@@ -375,7 +375,7 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
     def write_early(self, stream: EarlyWriter) -> object:
         """Have ``stream`` write out once the present callback has returned."""
         if not self._embedding.turning:
-            self._follow()
+            self.follow()
             self._embedding.wake()
         return StreamReactor.write_early(self, stream)
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet import error, tcp, unix
@@ -44,6 +45,8 @@ class EarlyWriter(tcp.Connection):
     early: object | None = None
     #: Whether the poller will grant it.
     polled = False
+    #: Descriptors that wait to be passed with the next bytes; on UNIX connections only.
+    _sendmsgQueue: Sequence[int] = ()
     #: Whether the protocol is being handed what was read.
     reading = False
     #: The log context, and what it was made from: the one around it, and the log prefix.
@@ -80,8 +83,14 @@ class EarlyWriter(tcp.Connection):
         finally:
             self.reading = False
         if why is None and self.early is _OWN:
-            self.reactor.write_out(self, _OWN)
+            self._answer()
         return why
+
+    def _answer(self) -> None:
+        """Write out at the end of ``doRead``, but not as its result: it is no end of reading."""
+        why = self.write_out(_OWN)
+        if why:
+            self.reactor.lose(self, why, False)
 
     def write_out(self, granted: object) -> Any:
         """Write early what there is; why the connection is lost, if it is.
@@ -93,6 +102,8 @@ class EarlyWriter(tcp.Connection):
             or self.disconnecting
             or self._writeDisconnecting
             or self.producer is not None
+            or self._aborting
+            or self._sendmsgQueue
             or not 0 < self._tempDataLen <= self.SEND_LIMIT
         ):
             why = self.doWrite()
@@ -101,11 +112,14 @@ class EarlyWriter(tcp.Connection):
             return why
         chunks = self._tempDataBuffer
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        sent = self.writeSomeData(data)
-        if isinstance(sent, Exception):
-            return sent
         chunks.clear()
         self._tempDataLen = 0
+        try:
+            sent = self.socket.send(data)
+        except OSError as problem:
+            if problem.errno not in _FULL:
+                return CONNECTION_LOST
+            sent = 0
         if sent == len(data):
             self.early = None
         else:
@@ -134,7 +148,7 @@ class TCPStream(EarlyWriter):
         finally:
             self.reading = False
         if self.early is _OWN:
-            self.reactor.write_out(self, _OWN)
+            self._answer()
         return None
 
     def write(self, data: bytes) -> None:
@@ -153,15 +167,6 @@ class TCPStream(EarlyWriter):
                 self.early = _OWN
         else:
             super().write(data)
-
-    def writeSomeData(self, data: bytes) -> Any:
-        """Send what the socket takes of ``data``; how much that was, or why it is lost."""
-        if len(data) > self.SEND_LIMIT:
-            return super().writeSomeData(data)
-        try:
-            return self.socket.send(data)
-        except OSError as problem:
-            return 0 if problem.errno in _FULL else CONNECTION_LOST
 
 
 class Server(TCPStream, tcp.Server):
