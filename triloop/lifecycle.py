@@ -22,7 +22,7 @@ from triloop.adapters.eventloop import ReactorEventLoop
 from triloop.adapters.reactor import TornadoReactor, install
 from triloop.ending import run_through, wind_down
 
-__all__ = ["TABLE", "Event", "Phase", "attached", "phase_of", "run"]
+__all__ = ["TABLE", "Event", "Phase", "attached", "enter", "phase_of", "run", "table_text"]
 
 T = TypeVar("T")
 
@@ -89,6 +89,16 @@ TABLE: Final[dict[Phase, dict[Event, Phase | type[Exception]]]] = {
 }
 
 
+def table_text() -> list[list[str]]:
+    """The table in words: a line of the phases, then one for each event."""
+    lines = [["", *(phase.value for phase in TABLE)]]
+    for event in Event:
+        outcomes = [TABLE[phase][event] for phase in TABLE]
+        cells = [one.value if isinstance(one, Phase) else one.__name__ for one in outcomes]
+        lines.append([event.value, *cells])
+    return lines
+
+
 def phase_of(reactor: Any) -> Phase:
     """Where ``reactor`` stands, by what Twisted itself remembers of it."""
     if reactor._startedBefore:
@@ -118,7 +128,7 @@ async def attached() -> AsyncIterator[Any]:
     if not isinstance(reactor, TornadoReactor):
         yield reactor
         return
-    await _enter(reactor)
+    await enter(reactor)
     try:
         yield reactor
     finally:
@@ -140,7 +150,13 @@ def _global_reactor() -> Any:
     )
 
 
-async def _enter(reactor: TornadoReactor) -> None:
+async def enter(reactor: TornadoReactor) -> None:
+    """Become a user of ``reactor`` in the running loop; back when its startup events have fired.
+
+    An end that is under way, because the last user before has left, is waited for.
+
+    :raises RuntimeError: when it runs in another loop, or is about to stop for another reason.
+    """
     await reactor.stay.over()
     if TABLE[phase_of(reactor)][Event.ATTACH] is RuntimeError:
         raise RuntimeError("this reactor is about to stop: wait for that before attaching it again")
@@ -214,7 +230,7 @@ def _run_in(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, T]) -> T 
 async def _entered() -> Any:
     reactor = _global_reactor()
     if isinstance(reactor, TornadoReactor):
-        await _enter(reactor)
+        await enter(reactor)
     return reactor
 
 

@@ -9,6 +9,7 @@ import asyncio
 import atexit
 import contextlib
 import importlib
+import logging
 import os
 import signal
 import sys
@@ -75,7 +76,6 @@ class Work:
     async def begin(self) -> None:
         loop = asyncio.get_running_loop()
         aftermath.loop = loop
-        loop.slow_callback_duration = PATIENCE  # not to be told of a busy machine
         generator = self.generator()
         await generator.__anext__()
         self.held += [
@@ -255,6 +255,8 @@ def quiet_interrupt() -> Iterator[None]:
 
 
 if __name__ == "__main__":
+    # Debug mode would tell of a busy machine.
+    logging.getLogger("asyncio").addFilter(lambda record: "Executing" not in record.msg)
     aftermath = Aftermath()
     with quiet_interrupt():
         ENTRIES[sys.argv[1]](sys.argv[2])
