@@ -1,12 +1,16 @@
 """Sphinx configuration."""
 
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "triloop"
 author = "The triloop maintainers"
 release = version = installed_version("triloop")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "lifecycle_table"]
 exclude_patterns = ["_build"]
 
 html_theme = "furo"
