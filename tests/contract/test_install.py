@@ -13,8 +13,8 @@ from tests.contract.worlds import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 PYTHON = [
-    # Development mode without asyncio's, which tells of each callback that a busy machine delays.
-    *(sys.executable, "-W", "default"),
+    # Not development mode: asyncio's tells of each callback that a busy machine delays.
+    *(sys.executable, "-W", "default::ResourceWarning"),
     # Twisted keeps a spare descriptor for the day when there is none left, and never closes it.
     *("-W", "ignore:unclosed file <_io.TextIOWrapper name='/dev/null'"),
 ]
