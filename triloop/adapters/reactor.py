@@ -192,7 +192,7 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
         if running is not None or self._started:
             raise error.ReactorAlreadyRunning(
                 f"{_named(running or self._asyncioEventloop)} runs already, and this reactor in "
-                "it: leave out reactor.run(). Await what you wait for (triloop.as_future makes a Deferred fit); "
+                "it: leave out reactor.run(). Await what you wait for, by triloop.as_future(it); "
                 "`async with triloop.attached()` is a reactor from its start to its end"
             )
         if self._asyncioEventloop.is_closed():
@@ -261,11 +261,11 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
             self._start_handle.cancel()
             self._start_handle = None
         self._children.clear()
+        self.forget_timed_calls()
         StreamReactor.close(self)
 
     def reopen(self) -> None:
         """Undo :meth:`close`: the reactor may be started, and shut down, again."""
-        self.forget_timed_calls()
         StreamReactor.reopen(self)
         self.addSystemEventTrigger("during", "shutdown", self.crash)
         self.addSystemEventTrigger("during", "shutdown", self.disconnectAll)
@@ -346,10 +346,11 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
         self, delay: float, callable: Callable[..., Any], *args: object, **kw: object
     ) -> DelayedCall:
         """See :meth:`twisted.internet.interfaces.IReactorTime.callLater`; ``delay`` in seconds."""
+        if self._embedding.turning:
+            return TimedCalls.callLater(self, delay, callable, *args, **kw)
+        self.follow()
         call = TimedCalls.callLater(self, delay, callable, *args, **kw)
-        if not self._embedding.turning:
-            self.follow()
-            self._embedding.wake()
+        self._embedding.wake()
         return call
 
     def _moveCallLaterSooner(self, call: DelayedCall) -> None:

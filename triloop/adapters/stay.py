@@ -91,13 +91,14 @@ class Stay:
         """
         reactor = self._reactor
         reactor.on_stop = None
+        if not reactor.is_closed and not reactor._started:
+            reactor.start_for_others()  # it was left by crash(), and shall have a proper end
         if reactor._started:
             ended = asyncio.get_running_loop().create_future()
-            reactor.addSystemEventTrigger("after", "shutdown", ended.set_result, None)
+            reactor.addSystemEventTrigger("after", "shutdown", _resolve, ended)
             if not reactor._stopped:
                 reactor.stop()
             await ended
-        reactor.forget_timed_calls()
         await self._join_pool()
         reactor._startedBefore = False
 
