@@ -10,15 +10,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.interop import fork_cases_script
 from tests.interop.fork_script import WORKERS, Plan
-from tests.interop.scripts import start_script
+from tests.interop.scripts import run_script, start_script
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="asks /proc what processes share, and epoll what it watches"
@@ -244,3 +245,8 @@ def test_forked_in_the_middle_of_a_run(world: str, how: str) -> None:
         report = workers.end_parent()
         assert report["fired"] == ["tornado", "twisted"]
         assert report["statuses"] == [0] * WORKERS
+
+
+@pytest.mark.parametrize("case", fork_cases_script.CASES, ids=lambda case: case.__name__)
+def test_fork(case: Callable[[], None]) -> None:
+    run_script("fork_cases_script", case.__name__)

@@ -1,0 +1,296 @@
+"""What else a fork may meet: ``fork_cases_script.py CASE``; it checks for itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tornado.ioloop import IOLoop
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor
+from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
+from twisted.internet.threads import deferToThread
+
+import triloop
+
+
+def in_child(run: Callable[[], object]) -> int:
+    """How a forked child that does this ends."""
+    pid = os.fork()
+    if pid == 0:
+        with contextlib.suppress(SystemExit):
+            run()
+            os._exit(0)
+        os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@contextlib.contextmanager
+def opened() -> Any:
+    """A TornadoReactor, and the loop that it runs in."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    reactor = triloop.install(IOLoop.current())
+    yield reactor
+    reactor.fireSystemEvent("shutdown")
+    IOLoop.current().close()
+
+
+def run_briefly(reactor: Any) -> None:
+    reactor.callWhenRunning(reactor.callLater, 0, reactor.stop)
+    reactor.run()
+
+
+def unix_port() -> None:
+    """A child that ends leaves the path of a UNIX port to the parent."""
+    with tempfile.TemporaryDirectory() as folder, opened() as reactor:
+        path = Path(folder) / "port"
+        reactor.listenUNIX(str(path), Factory.forProtocol(Protocol), wantPID=True)
+        assert in_child(lambda: run_briefly(reactor)) == 0
+        assert path.exists()
+        assert path.with_name("port.lock").is_symlink()
+
+
+def port_stopped_in_parent() -> None:
+    """The parent stops listening; the child goes on."""
+    with opened() as reactor:
+        port = reactor.listenTCP(0, Factory.forProtocol(Protocol), interface="127.0.0.1")
+        number = port.getHost().port
+        pid = os.fork()
+        if pid == 0:
+            reactor.callLater(20, reactor.stop)
+            reactor.run()
+            os._exit(1)
+        port.stopListening()
+        run_briefly(reactor)
+        socket.create_connection(("127.0.0.1", number), timeout=5).close()
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+class Echo(DatagramProtocol):
+    """Answers with the process that answers."""
+
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        assert self.transport is not None
+        self.transport.write(b"%d" % os.getpid(), addr)
+
+
+def datagrams() -> None:
+    """A child serves an inherited UDP port."""
+    with opened() as reactor, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        port = reactor.listenUDP(0, Echo(), interface="127.0.0.1")
+        client.settimeout(10)
+        client.sendto(b"who?", ("127.0.0.1", port.getHost().port))
+        pid = os.fork()
+        if pid == 0:
+            reactor.callLater(0.2, reactor.stop)
+            reactor.run()
+            os._exit(0)
+        assert client.recv(100) == b"%d" % pid
+        os.waitpid(pid, 0)
+
+
+def programs() -> None:
+    """A program that is run in a child gets the descriptors that it was to get."""
+    with opened() as reactor:
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        connections: list[Any] = []
+
+        def start() -> None:
+            factory = Factory.forProtocol(Protocol)
+            connection = reactor.adoptStreamConnection(theirs.fileno(), socket.AF_UNIX, factory)
+            connections.append(connection)
+            number = connection.fileno()
+            reactor.spawnProcess(
+                _Ends(reactor),
+                "sh",
+                ["sh", "-c", "echo twisted >&5"],
+                env=dict(os.environ),
+                childFDs={5: number},
+            )
+            echo = ["echo", "subprocess"]
+            # It is this argument that has Python call what waits for a fork.
+            subprocess.run(echo, stdout=number, preexec_fn=lambda: None, check=True)
+
+        reactor.callWhenRunning(start)
+        reactor.run()
+        theirs.close()
+        ours.settimeout(5)
+        heard = b""
+        while heard.count(b"\n") < 2:
+            heard += ours.recv(100)
+        assert sorted(heard.split()) == [b"subprocess", b"twisted"], heard
+        ours.close()
+
+
+class _Ends(Protocol):
+    """Ends the run with its process."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+
+    def processExited(self, reason: object) -> None:
+        """Not of interest."""
+
+    def processEnded(self, reason: object) -> None:
+        self._reactor.stop()
+
+
+def current_loop() -> None:
+    """The current loop is so in the child, and handles the signals it was told to."""
+    with opened() as reactor:
+        io_loop, loop = IOLoop.current(), asyncio.get_event_loop_policy().get_event_loop()
+        heard: list[str] = []
+        loop.add_signal_handler(signal.SIGUSR1, heard.append, "signal")
+        io_loop.add_callback(heard.append, "callback")
+
+        def child() -> None:
+            assert IOLoop.current() is io_loop
+            io_loop.call_later(0.2, io_loop.stop)
+            os.kill(os.getpid(), signal.SIGUSR1)
+            io_loop.start()
+            assert sorted(heard) == ["callback", "signal"], heard
+            assert reactor.running
+
+        assert in_child(child) == 0
+        assert heard == []
+        loop.remove_signal_handler(signal.SIGUSR1)
+        run_briefly(reactor)
+
+
+def new_loop_in_child() -> None:
+    """A child of a run has ``asyncio.run``, and the reactor in it."""
+    with opened() as reactor:
+        done: list[int] = []
+
+        async def main() -> int:
+            async with triloop.attached() as same:
+                assert same is reactor
+                return int(await triloop.as_future(deferToThread(os.getpid)))
+
+        def fork() -> None:
+            done.append(in_child(lambda: os._exit(asyncio.run(main()) != os.getpid())))
+            reactor.stop()
+
+        reactor.callLater(0, fork)
+        reactor.run()
+        assert done == [0]
+
+
+def threads() -> None:
+    """The threads of a pool are not in the child; the pool makes its own there."""
+    with opened() as reactor:
+        done: list[int] = []
+        pool = reactor.getThreadPool()
+
+        def child() -> None:
+            assert reactor.getThreadPool() is pool
+            deferToThread(os.getpid).addCallback(done.append).addCallback(lambda _: reactor.stop())
+            reactor.run()
+            assert done == [os.getpid()]
+
+        def fork(_: object) -> None:
+            code = in_child(child)
+            done.append(code)
+            reactor.stop()
+
+        reactor.callWhenRunning(lambda: deferToThread(time.sleep, 0).addCallback(fork))
+        reactor.run()
+        assert done == [0]
+
+
+def terminated() -> None:
+    """What a loop that ran in the parent wants with SIGTERM is no business of a child."""
+    with opened() as reactor:
+        loop = asyncio.get_event_loop_policy().get_event_loop()
+        codes: list[int] = []
+
+        def child() -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+
+        def fork() -> None:
+            loop.add_signal_handler(signal.SIGTERM, reactor.stop)
+            codes.append(in_child(child))
+            loop.remove_signal_handler(signal.SIGTERM)
+            reactor.stop()
+
+        reactor.callLater(0, fork)
+        reactor.run()
+        assert codes == [-signal.SIGTERM], codes
+
+
+def refused() -> None:
+    """A reactor that cannot be parted from the parent's says so."""
+    host = asyncio.new_event_loop()
+    reactor = AsyncioSelectorReactor(host)
+    loop = triloop.ReactorEventLoop(reactor)
+
+    def child() -> None:
+        for use in (loop.run_forever, lambda: reactor.callLater(0, print)):
+            with pytest.raises(RuntimeError, match="made before this process was forked"):
+                use()
+
+    assert in_child(child) == 0
+    loop.close()
+    reactor.fireSystemEvent("shutdown")
+    for reader in reactor.removeAll() + list(reactor._internalReaders):
+        reactor.removeReader(reader)
+        reader.connectionLost(None)
+    host.close()
+
+
+def asyncio_tasks() -> None:
+    """A child neither resumes nor cancels what the parent's tasks are about."""
+    with opened() as reactor:
+        log: list[str] = []
+
+        async def careful() -> None:
+            try:
+                await asyncio.sleep(0.2)
+            finally:
+                log.append("ended")
+
+        def child() -> None:
+            asyncio.run(asyncio.sleep(0.3))
+            assert log == []
+
+        async def main() -> None:
+            task = asyncio.create_task(careful())
+            await asyncio.sleep(0)
+            assert in_child(child) == 0
+            await task
+            reactor.stop()
+
+        IOLoop.current().add_callback(main)
+        reactor.run()
+        assert log == ["ended"]
+
+
+CASES = [
+    asyncio_tasks,
+    current_loop,
+    datagrams,
+    new_loop_in_child,
+    port_stopped_in_parent,
+    programs,
+    refused,
+    terminated,
+    threads,
+    unix_port,
+]
+
+if __name__ == "__main__":
+    {case.__name__: case for case in CASES}[sys.argv[1]]()
