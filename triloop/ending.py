@@ -18,6 +18,7 @@ from typing import Any
 
 from twisted.internet.base import ReactorBase
 
+from triloop.adapters.dispatch import LeanReactor
 from triloop.adapters.eventloop import open_loops
 from triloop.adapters.reactor import TornadoReactor, all_reactors
 from triloop.adapters.reactor_host import driven_reactors
@@ -98,7 +99,8 @@ def _end_guest(reactor: TornadoReactor) -> None:
 
 def _end_host(reactor: Any) -> None:
     """Have a reactor that was only ever run for its guest, and left by crash, run to its end."""
-    if not reactor.running and not reactor._startedBefore:
+    closed = isinstance(reactor, LeanReactor) and reactor.is_closed
+    if not (closed or reactor.running or reactor._startedBefore):
         reactor.callWhenRunning(reactor.stop)
         reactor.run(installSignalHandlers=False)
 

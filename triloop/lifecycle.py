@@ -187,7 +187,8 @@ def run(
     cancelled), or by SIGINT (``main`` is cancelled, and KeyboardInterrupt raised). Always, and in
     this order: tasks are cancelled and awaited, asynchronous generators closed, the default
     executor shut down, the reactor's shutdown triggers fired, its thread pool joined, the loop
-    closed.
+    closed. A reactor of Twisted's own, in which a loop of ``loop_factory`` may live, can be stopped
+    only once: its end comes when the interpreter exits.
 
     :param main: the coroutine to run.
     :param loop_factory: makes the loop; None: the default one's.

@@ -256,8 +256,10 @@ class ReactorEventLoop(SelectorLoop):
         super().close()
         self._host.release()
         self._guest.release()
+        self._signals.release()
         _open_loops.discard(self)
         if self._own_reactor:
+            self._reactor.fireSystemEvent("shutdown")  # of which its thread pool hears
             self._reactor.close()
 
     def _process_events(self, event_list: Any) -> None:
@@ -316,7 +318,6 @@ class ReactorEventLoop(SelectorLoop):
         self, sig: int, callback: Callback[Unpack[Arguments]], *args: Unpack[Arguments]
     ) -> None:
         """See :meth:`asyncio.loop.add_signal_handler`; Twisted's own handling goes on beside."""
-        self._check_signal(sig)
         with self._signals.taking(sig):
             super().add_signal_handler(sig, callback, *args)
 

@@ -1,0 +1,53 @@
+"""Loops in a reactor of Twisted's own, and loops in threads: each program in a process."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+
+import pytest
+
+from tests.interop.scripts import PATIENCE, run_script, start_script
+
+PROGRAMS = [
+    "starts_and_stops_many_times",
+    "runs_before_and_after_the_reactor",
+    "runners_follow_each_other",
+    "current_may_be_cleared",
+    "closed_while_the_reactor_goes_on",
+    "threads_in_the_pool_do_not_keep_the_process",
+    "threads_feed_each_other",
+    "wrong_threads_are_named_in_debug_mode",
+]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_program(program: str) -> None:
+    run_script("guest_lifecycle_script", program)
+
+
+@pytest.mark.parametrize("state", ["idle", "stubborn", "busy asyncio", "busy Twisted"])
+@pytest.mark.parametrize("entry", ["asyncio", "uvloop", "guest"])
+def test_ctrl_c_ends_triloop_run(entry: str, state: str) -> None:
+    """Once where the program lets itself be cancelled; where it does not, the second time."""
+    process = start_script("run_interrupt_script", entry, state)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        if state != "idle":
+            process.send_signal(signal.SIGINT)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.25)
+        process.send_signal(signal.SIGINT)
+        said, complaints = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    ended = ["shut down", "KeyboardInterrupt"]
+    if entry == "guest":
+        ended.reverse()  # a reactor of Twisted's own ends with the process
+    assert (process.returncode, said.splitlines()) == (0, ended), complaints
+    if entry == "guest" and state == "busy Twisted":
+        # It also logs what broke its callback off.
+        assert complaints.splitlines()[-2:] == ["builtins.KeyboardInterrupt: ", ""]
+    else:
+        assert not complaints
