@@ -39,6 +39,7 @@ def in_child(run: Callable[[], object]) -> int:
 def opened() -> Any:
     """A TornadoReactor, and the loop that it runs in."""
     loop = asyncio.new_event_loop()
+    loop.slow_callback_duration = 60
     asyncio.set_event_loop(loop)
     reactor = triloop.install(IOLoop.current())
     yield reactor

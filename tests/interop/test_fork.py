@@ -115,6 +115,7 @@ class Workers:
                 report = self.next_report()
             assert report["fired"] == []
             left.remove(report["pid"])
+            await_end(report["pid"])
 
     def end_parent(self) -> dict[str, Any]:
         with self.connected_to({self.parent}) as client:
@@ -125,6 +126,15 @@ class Workers:
         said, complaints = self._process.communicate(timeout=PATIENCE)
         assert not complaints, complaints
         assert (self._process.returncode, said) == (0, "")
+
+
+def await_end(pid: int) -> None:
+    """Wait until a process is gone, or no more than a status for its parent to fetch."""
+    deadline = time.monotonic() + PATIENCE
+    with contextlib.suppress(FileNotFoundError):
+        while Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(") ")[2][0] != "Z":
+            assert time.monotonic() < deadline, f"{pid} does not end"
+            time.sleep(0.02)
 
 
 @contextlib.contextmanager

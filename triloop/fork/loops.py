@@ -58,6 +58,9 @@ def sever(loop: Any) -> None:
         number = loop._get_backend_id()
         # libuv aborts when its poller does not know what it has put in.
         part_epoll(number, _registered(number))
+        own = [one for one in gc.get_referents(loop) if isinstance(one, socket.socket)]
+        if own:  # while it runs it has a pair of them for signals
+            part_pair(*own)
 
 
 def _registered(epoll: int) -> dict[int, int]:

@@ -12,9 +12,7 @@ from typing import Any
 
 from twisted.internet import tcp, udp, unix
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.pollreactor import PollReactor
 from twisted.internet.posixbase import _ContinuousPolling
-from twisted.internet.selectreactor import SelectReactor
 from twisted.python.threadpool import ThreadPool
 
 from triloop.adapters.dispatch import POLLER
@@ -50,7 +48,13 @@ _ENTRANCES = (
 
 def is_renewable(reactor: Any) -> bool:
     """Whether all that the reactor has shared with the parent can be parted."""
-    return isinstance(reactor, (_Native, PollReactor, SelectReactor))
+    return isinstance(reactor, _Native) or _is(reactor, "pollreactor", "selectreactor")
+
+
+def _is(reactor: Any, *modules: str) -> bool:
+    """Whether it is of one of Twisted's own classes, of a module that need not be imported yet."""
+    names = {f"twisted.internet.{module}" for module in modules}
+    return any(kind.__module__ in names for kind in type(reactor).__mro__)
 
 
 def share_ports(reactor: Any) -> None:
@@ -114,7 +118,7 @@ def _forget_descriptors(reactor: Any) -> None:
         book = getattr(reactor, name, None)
         if book is not None:
             book.clear()
-    if isinstance(reactor, PollReactor):
+    if _is(reactor, "pollreactor"):
         reactor._poller = select.poll()
     if hasattr(reactor, "_continuousPolling"):
         _left.append(reactor._continuousPolling)
