@@ -221,6 +221,10 @@ class SharedSignals:
         self._next_fd = -1
         self._next_is: tuple[int, int] | None = None
 
+    def release(self) -> None:
+        """Let go of the loop, which is closed: no cycle of references shall outlive it."""
+        del self._handle
+
     def _wants(self, number: int) -> bool:
         return number in self._handlers or (self._reaps and number == signal.SIGCHLD)
 
@@ -293,7 +297,7 @@ class SharedSignals:
     @contextlib.contextmanager
     def taking(self, number: int) -> Iterator[None]:
         """Around the loop's ``add_signal_handler``, which forgets who was there before."""
-        if not _in_main_thread():
+        if not _in_main_thread() or number not in signal.valid_signals():
             yield  # and the loop says what is wrong with that
             return
         present = signal.getsignal(number)

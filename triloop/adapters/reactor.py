@@ -137,9 +137,11 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
 
     def follow(self) -> None:
         """Move to the running loop, if that is another one than the reactor's own."""
+        if self._embedding.turning:
+            return
         running = asyncio._get_running_loop()
         loop = self._asyncioEventloop
-        if (self._started and running is loop) or self._embedding.turning:
+        if self._started and running is loop:
             return
         if loop.is_running() and running is not loop:
             if running is not None:

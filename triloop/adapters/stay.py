@@ -38,6 +38,7 @@ class Stay:
         self._owned_run = True
         self._ending: asyncio.Task[None] | None = None
         self._pool_end: asyncio.Future[None] | None = None
+        self._joiner: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_end: AsyncGenerator[None, None] | None = None
 
@@ -112,7 +113,8 @@ class Stay:
             with contextlib.suppress(RuntimeError):  # the loop was closed without waiting
                 loop.call_soon_threadsafe(_resolve, done)
 
-        threading.Thread(target=stop, name="triloop: joins the thread pool").start()
+        self._joiner = threading.Thread(target=stop, name="triloop: joins the thread pool")
+        self._joiner.start()
 
     async def _join_pool(self) -> None:
         done, self._pool_end = self._pool_end, None
@@ -122,6 +124,9 @@ class Stay:
             await asyncio.wait([done], timeout=_JOINING)
             if self._reactor.threadCallQueue:
                 self._reactor.runUntilCurrent()
+        if self._joiner is not None:
+            self._joiner.join()
+            self._joiner = None
 
     # The loop's end
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from twisted.internet import error, tcp, unix
@@ -167,6 +167,17 @@ class TCPStream(EarlyWriter):
                 self.early = _OWN
         else:
             super().write(data)
+
+    def writeSequence(self, iovec: Iterable[bytes]) -> None:
+        """See :meth:`twisted.internet.interfaces.ITransport.writeSequence`."""
+        if not self.reading or self.TLS:
+            super().writeSequence(iovec)
+            return
+        chunks = iovec if isinstance(iovec, (list, tuple)) else list(iovec)
+        if all(chunk.__class__ is bytes for chunk in chunks):
+            self.write(b"".join(chunks))
+        else:
+            super().writeSequence(chunks)
 
 
 class Server(TCPStream, tcp.Server):

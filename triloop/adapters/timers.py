@@ -45,6 +45,8 @@ class TimedCalls(ReactorBase):
         self._heap: list[_Entry] = []
         self._outdated = 0
         self._numbers = count()
+        # Made once: a method that is bound anew for each call is one more object to collect.
+        self._hooks = self._cancelCallLater, self._moveCallLaterSooner
         super().__init__()
 
     def callLater(
@@ -58,8 +60,7 @@ class TimedCalls(ReactorBase):
             callable,
             args,
             kw,
-            self._cancelCallLater,
-            self._moveCallLaterSooner,
+            *self._hooks,
             seconds,
         )
         call.context = copy_context()
@@ -106,6 +107,7 @@ class TimedCalls(ReactorBase):
     def _cancelCallLater(self, call: DelayedCall) -> None:
         assert isinstance(call, TimedCall)
         call.entry = -1
+        del call.context
         self._note_outdated()
 
     def _note_outdated(self) -> None:
