@@ -263,7 +263,8 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
             self._start_handle.cancel()
             self._start_handle = None
         self._children.clear()
-        self.forget_timed_calls()
+        if self._restartable or not self._owns_run:
+            self.forget_timed_calls()  # they would happen in the next run
         StreamReactor.close(self)
 
     def reopen(self) -> None:

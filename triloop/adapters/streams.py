@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from twisted.internet import error, tcp, unix
@@ -46,7 +46,7 @@ class EarlyWriter(tcp.Connection):
     #: Whether the poller will grant it.
     polled = False
     #: Descriptors that wait to be passed with the next bytes; on UNIX connections only.
-    _sendmsgQueue: Sequence[int] = ()
+    _sendmsgQueue: Any = ()
     #: Whether the protocol is being handed what was read.
     reading = False
     #: The log context, and what it was made from: the one around it, and the log prefix.
