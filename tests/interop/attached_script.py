@@ -78,9 +78,9 @@ async def use(reactor: Any) -> None:
     answer: Deferred[bytes] = Deferred()
     reactor.callLater(0, called.callback, "called")
     port = reactor.listenTCP(0, Factory.forProtocol(Echo), interface="127.0.0.1")
-    client = ClientFactory()
+    client: Any = ClientFactory()
     client.noisy = False
-    client.buildProtocol = lambda _: Call(answer)  # type: ignore[method-assign]
+    client.buildProtocol = lambda _: Call(answer)
     reactor.connectTCP("127.0.0.1", port.getHost().port, client)
     end = End()
     reactor.spawnProcess(end, "/bin/true", ["true"], {})

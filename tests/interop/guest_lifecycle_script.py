@@ -41,7 +41,7 @@ async def use(reactor: Any) -> None:
 
 
 def starts_and_stops_many_times() -> None:
-    loop = triloop.TwistedIOLoop().install()
+    loop: Any = triloop.TwistedIOLoop().install()
     ran: list[int] = []
     for number in range(50):
         loop.add_callback(ran.append, number)
@@ -93,11 +93,12 @@ def clear_current() -> None:
 
 
 def current_may_be_cleared() -> None:
-    loop = triloop.TwistedIOLoop(new_reactor()).install()
+    reactor = new_reactor()
+    loop = triloop.TwistedIOLoop(reactor).install()
     assert IOLoop.current() is loop
     clear_current()
     assert IOLoop.current(instance=False) is None
-    loop.run_sync(lambda: use(loop.reactor))
+    loop.run_sync(lambda: use(reactor))
     loop.install()
     assert IOLoop.current() is loop
     loop.close()
@@ -138,7 +139,7 @@ def threads_in_the_pool_do_not_keep_the_process() -> None:
     loop = triloop.new_event_loop()
     from twisted.internet import reactor
 
-    reactor.addSystemEventTrigger("during", "shutdown", sys.stdout.write, "")  # type: ignore[attr-defined]
+    reactor.addSystemEventTrigger("during", "shutdown", sys.stdout.write, "")
     loop.run_until_complete(use(reactor))
     loop.close()
     own = triloop.new_event_loop(new_reactor())

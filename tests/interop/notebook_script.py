@@ -41,8 +41,8 @@ def run_through(client: NotebookClient, moment: str) -> None:
 
 
 def script() -> None:
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    client = NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3")
+    notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
+    client: Any = NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3")
     client.create_kernel_manager()
     client.km.transport = "ipc"  # over TCP a kernel warns that others might listen
     with client.setup_kernel():
