@@ -82,15 +82,19 @@ class Answers(LineOnlyReceiver):
 
     delimiter = b"\n"
     server: Server
+    transport: Any
+
+    def answer(self, number: int) -> None:
+        self.transport.write(b"%d\n" % number)
 
     def lineReceived(self, line: bytes) -> None:
         getattr(self, f"do_{line.decode()}")()
 
     def do_pid(self) -> None:
-        self.sendLine(b"%d" % os.getpid())
+        self.answer(os.getpid())
 
     def do_thread(self) -> None:
-        deferToThread(os.getpid).addCallback(lambda pid: self.sendLine(b"%d" % pid))
+        deferToThread(os.getpid).addCallback(self.answer)
 
     def do_bye(self) -> None:
         self.transport.loseConnection()
@@ -102,11 +106,11 @@ class Answers(LineOnlyReceiver):
     def do_drop(self) -> None:
         for one in self.server.paused:
             one.transport.loseConnection()
-        self.sendLine(b"dropped")
+        self.transport.write(b"dropped\n")
 
     def do_cat(self) -> None:
         self.server.cat = self.server.reactor.spawnProcess(Cat(), "cat", ["cat"], env=os.environ)
-        self.sendLine(b"started")
+        self.transport.write(b"started\n")
 
     def do_eof(self) -> None:
         self.server.cat.closeStdin()
