@@ -1,6 +1,6 @@
 """What CPython's selector loop keeps private and a guest loop needs: all of it, declared once.
 
-At run time these are asyncio's own classes. To the type checker they show the attributes that
+At run time the classes are asyncio's own. To the type checker they show the attributes that
 this package reads; CPython's own tests, run on the loop that is built from them, notice when one
 of those changes its name or its meaning.
 """
@@ -8,10 +8,11 @@ of those changes its name or its meaning.
 from __future__ import annotations
 
 import asyncio
+import sys
 from asyncio import selector_events
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["Callback", "Handle", "SelectorLoop", "SocketTransport", "TimerHandle"]
+__all__ = ["Callback", "Handle", "SelectorLoop", "SocketTransport", "TimerHandle", "current_loop"]
 
 if TYPE_CHECKING:
     import socket
@@ -82,3 +83,14 @@ else:
     TimerHandle = asyncio.TimerHandle
     SelectorLoop = asyncio.SelectorEventLoop
     SocketTransport = selector_events._SelectorSocketTransport
+
+
+def current_loop() -> asyncio.AbstractEventLoop | None:
+    """The current loop of this thread, without making one."""
+    if sys.version_info >= (3, 14):
+        try:
+            return asyncio.get_event_loop()
+        except RuntimeError:
+            return None
+    policy = asyncio.events._event_loop_policy  # type: ignore[attr-defined]
+    return getattr(getattr(policy, "_local", None), "_loop", None)

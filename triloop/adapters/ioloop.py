@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
+import asyncio
 from typing import Any
 
 from tornado.platform.asyncio import AsyncIOLoop
 
+from triloop.adapters.cpython import current_loop
 from triloop.adapters.eventloop import ReactorEventLoop
 
 __all__ = ["TwistedIOLoop"]
@@ -57,8 +58,9 @@ class TwistedIOLoop(AsyncIOLoop):
         return self
 
     def _make_current(self) -> None:
-        # Tornado's asks for the loop that was current before, which newer Pythons deplore when
-        # there was none; it puts that back when this loop is closed.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            super()._make_current()
+        # Tornado's asks asyncio for the loop that was current before, which makes one if there
+        # was none, or deplores it. Like Tornado's, this loop puts back what it found.
+        if not self.is_current:
+            self.old_asyncio = current_loop()  # type: ignore[assignment]  # Tornado sets None too
+            self.is_current = True
+        asyncio.set_event_loop(self.asyncio_loop)

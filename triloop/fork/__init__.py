@@ -40,6 +40,7 @@ from typing import Any
 from tornado.ioloop import IOLoop
 from twisted.internet.process import reapProcessHandlers
 
+from triloop.adapters.cpython import current_loop
 from triloop.adapters.eventloop import ReactorEventLoop, open_loops
 from triloop.adapters.reactor import TornadoReactor, all_reactors
 from triloop.fork import loops, reactors
@@ -66,7 +67,7 @@ _ours: list[_Loop] = []
 def _before() -> None:
     if _is_executor(sys._getframe(1)):
         return
-    _forker.current = _current_loop()
+    _forker.current = current_loop()
     _forker.running = asyncio._get_running_loop()
     for reactor in _reactors_at_hand():
         reactors.share_ports(reactor)
@@ -80,17 +81,6 @@ def _is_executor(caller: FrameType) -> bool:
 def _reactors_at_hand() -> list[Any]:
     guests: list[Any] = [guest for guest in all_reactors() if not guest.is_closed]
     return guests + [loop.reactor for loop in open_loops() if loop.reactor not in guests]
-
-
-def _current_loop() -> _Loop | None:
-    """The current loop of this thread, without making one."""
-    if sys.version_info >= (3, 14):
-        try:
-            return asyncio.get_event_loop()
-        except RuntimeError:
-            return None
-    policy = asyncio.events._event_loop_policy  # type: ignore[attr-defined]
-    return getattr(getattr(policy, "_local", None), "_loop", None)
 
 
 def _in_child() -> None:
