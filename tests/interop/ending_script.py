@@ -197,7 +197,8 @@ def run_held(start: Callable[[], None], cause: str, reactor: Any) -> None:
 def by_io_loop(cause: str) -> None:
     import triloop
 
-    run_held(IOLoop.current().start, cause, triloop.install())
+    reactor = triloop.install()
+    run_held(IOLoop.current().start, cause, reactor)
 
 
 def by_reactor_run(cause: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import sys
 import threading
 import traceback
+import warnings
 import weakref
 from collections.abc import Callable
 from types import TracebackType
@@ -401,13 +402,20 @@ def _asyncio_loop(io_loop: IOLoop | asyncio.AbstractEventLoop | None) -> asyncio
     """The asyncio loop that is meant by ``io_loop``."""
     if io_loop is None:
         running = asyncio._get_running_loop()
-        io_loop = running if running is not None else IOLoop.current()
+        io_loop = running if running is not None else _current_io_loop()
     loop = getattr(io_loop, "asyncio_loop", io_loop)
     if not isinstance(loop, asyncio.AbstractEventLoop):
         raise TypeError(
             f"a TornadoReactor needs a Tornado IOLoop or an asyncio event loop; got {io_loop!r}"
         )
     return loop
+
+
+def _current_io_loop() -> IOLoop:
+    """Tornado's current loop, which is made if there is none: that is meant, and no oversight."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "There is no current event loop", DeprecationWarning)
+        return IOLoop.current()
 
 
 def _named(loop: asyncio.AbstractEventLoop) -> str:
