@@ -31,10 +31,17 @@ def wind_down(loop: asyncio.AbstractEventLoop) -> None:
 
     A step is taken even if the one before was interrupted.
     """
-    with contextlib.ExitStack() as steps:  # the last to be pushed is the first to be taken
-        steps.callback(lambda: run_through(loop, loop.shutdown_default_executor()))
-        steps.callback(lambda: run_through(loop, loop.shutdown_asyncgens()))
-        steps.callback(_cancel_tasks, loop)
+    try:
+        _end_coroutines(loop)
+    finally:
+        run_through(loop, loop.shutdown_default_executor())
+
+
+def _end_coroutines(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        _cancel_tasks(loop)
+    finally:
+        run_through(loop, loop.shutdown_asyncgens())
 
 
 def run_through(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:

@@ -85,11 +85,46 @@ class LoopGuest:
             loop._stop_now()
 
 
-class StreamTransport(SocketTransport):
-    """CPython's transport, with a buffer that is allocated for every read of a sane size."""
+_SMALL_READ = 64 * 1024
+_LARGE_READ = 256 * 1024
 
-    #: Bytes; CPython's 256 KiB are more than the allocator keeps at hand.
-    max_size = 64 * 1024
+
+class StreamTransport(SocketTransport):
+    """CPython's transport for stream sockets, reading by a measure that fits what comes.
+
+    A buffer of this size is allocated for every read. The 256 KiB that CPython asks for are more
+    than malloc keeps at hand: unless it has been taught better, it maps and unmaps them anew for
+    each message. Who sends as much gets as much, until he sends less.
+    """
+
+    #: Bytes to read at once.
+    max_size = _SMALL_READ
+
+    def _read_ready__data_received(self) -> None:
+        if self._conn_lost:
+            return
+        try:
+            data = self._sock.recv(self.max_size)
+        except (BlockingIOError, InterruptedError):
+            return
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as problem:  # noqa: BLE001 - told to the protocol
+            self._fatal_error(problem, "Fatal read error on socket transport")
+            return
+        if len(data) == self.max_size:
+            self.max_size = _LARGE_READ
+        elif len(data) < _SMALL_READ:
+            self.max_size = _SMALL_READ
+            if not data:
+                self._read_ready__on_eof()
+                return
+        try:
+            cast("asyncio.Protocol", self._protocol).data_received(data)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as problem:  # noqa: BLE001 - told to the protocol, and logged
+            self._fatal_error(problem, "Fatal error: protocol.data_received() call failed.")
 
 
 class ReactorEventLoop(SelectorLoop):
