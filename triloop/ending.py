@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import concurrent.futures.thread  # noqa: F401 - its hook has to be the older one, and so the later
-import contextlib
+import concurrent.futures.thread  # before its hook is called, ours has to be
 import threading
 from collections.abc import Coroutine
 from typing import Any
@@ -80,25 +79,34 @@ async def _gather(tasks: set[asyncio.Task[Any]]) -> None:
 
 
 def _end_with_process() -> None:
-    """Do what nobody has done by the time that the interpreter exits."""
-    for loop in open_loops():
-        if loop.has_run and not loop.is_running():
-            wind_down(loop)
-    for reactor in all_reactors():
-        if reactor.has_run and not reactor._asyncioEventloop.is_running():
-            _end_guest(reactor)
-    for reactor in driven_reactors():
-        _end_host(reactor)
+    """Do what nobody has done by the time that the interpreter exits.
+
+    No thread may be started any more: Python 3.12 refuses it. So threads are waited for here, and
+    not by others.
+    """
+    guests = [
+        one for one in all_reactors() if one.has_run and not one._asyncioEventloop.is_running()
+    ]
+    nested = [loop for loop in open_loops() if loop.has_run and not loop.is_running()]
+    for reactor in guests:
+        reactor.stay.forget_loop()
+    for loop in dict.fromkeys((*nested, *(reactor._asyncioEventloop for reactor in guests))):
+        if not loop.is_closed():
+            _end_coroutines(loop)
+    # What concurrent.futures would do itself in a moment; its threads come before Twisted's end.
+    concurrent.futures.thread._python_exit()
+    for reactor in guests:
+        _end_guest(reactor)
+    for host in driven_reactors():
+        _end_host(host)
 
 
 def _end_guest(reactor: TornadoReactor) -> None:
     """Shut a reactor down after the loop that it ran in, which may be closed by now."""
-    if not reactor._asyncioEventloop.is_closed():
-        wind_down(reactor._asyncioEventloop)
     if reactor._started:
         if reactor._asyncioEventloop.is_closed():
             reactor.move(asyncio.new_event_loop())
-        reactor._owns_run = False
+        reactor._owns_run = True  # nothing goes on that waiting for threads could block
         run_through(reactor._asyncioEventloop, reactor.stay.shut_down())
     elif reactor.threadpool is not None:
         ReactorBase._stopThreadPool(reactor)
