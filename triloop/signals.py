@@ -1,8 +1,8 @@
-"""The process-wide signal state and child exits: one owner.
+"""The process-wide signal state: one owner.
 
 There is one handler a signal and one wake-up descriptor a process, and both Twisted and asyncio
-believe they are theirs. Here they are shared out: children are watched by pidfd, which needs
-neither; reactors put their handlers where they found none, and take them away again.
+believe they are theirs. Here they are shared out: reactors put their handlers where they found
+none, and take them away again; loops hand on what they hear to whoever listened before.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import contextlib
 import os
 import signal
 import threading
-import weakref
 from _signal import getsignal as _plain_getsignal  # type: ignore[import-not-found]  # no stub
 from asyncio.unix_events import (  # type: ignore[attr-defined]
     _sighandler_noop,  # the mark of a handler that asyncio owns
@@ -21,9 +20,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.base import ReactorBase
-from twisted.internet.interfaces import IReactorProcess, IReadDescriptor
-from twisted.internet.process import reapProcessHandlers
-from zope.interface import implementer
+from twisted.internet.interfaces import IReactorProcess
+
+from triloop.children import is_watched, reap_unwatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -32,10 +31,7 @@ if TYPE_CHECKING:
 
     Handler = Callable[[int, FrameType | None], Any] | int | None
 
-__all__ = ["ChildWatch", "ReactorSignals", "SharedSignals", "reset_handlers"]
-
-#: Reactors that learn of their children without SIGCHLD.
-_watching: weakref.WeakSet[Any] = weakref.WeakSet()
+__all__ = ["ReactorSignals", "SharedSignals", "reset_handlers"]
 
 
 class ReactorSignals:
@@ -100,99 +96,6 @@ class ReactorSignals:
         self._uninstall_wakeup()
 
 
-@implementer(IReadDescriptor)
-class _ChildExit:
-    """The pidfd of one child, readable when that has ended."""
-
-    def __init__(self, watch: ChildWatch, process: Any) -> None:
-        self._watch = watch
-        self._process = process
-        self._fd = os.pidfd_open(process.pid)
-
-    def fileno(self) -> int:
-        return self._fd
-
-    def logPrefix(self) -> str:
-        return "child"
-
-    def doRead(self) -> None:
-        self._watch.discard(self)
-        _reap(self._process)
-
-    def connectionLost(self, reason: object) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-
-class ChildWatch:
-    """Tells a reactor's processes of their end without SIGCHLD and the wake-up descriptor.
-
-    It does so by pidfd; a child for which there is none gets a thread that waits for it.
-
-    :param reactor: the reactor that spawns them.
-    """
-
-    def __init__(self, reactor: PosixReactorBase) -> None:
-        self._reactor = reactor
-        self._exits: set[_ChildExit] = set()
-        if self.supported():
-            _watching.add(reactor)
-
-    @staticmethod
-    def supported() -> bool:
-        """Whether this system can tell of a child's end and leave the reaping to Twisted."""
-        return hasattr(os, "waitid")
-
-    def add(self, process: Any) -> None:
-        """Watch a process that ``spawnProcess`` has returned."""
-        if reapProcessHandlers.get(process.pid) is not process:
-            return  # it has ended, and been told so, already
-        try:
-            child = _ChildExit(self, process)
-        except (AttributeError, OSError):  # an old kernel, a sandbox, no more descriptors
-            self._add_thread(process)
-        else:
-            self._exits.add(child)
-            self._reactor._addInternalReader(child)
-
-    def _add_thread(self, process: Any) -> None:
-        def wait() -> None:
-            with contextlib.suppress(ChildProcessError):
-                os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-            self._reactor.callFromThread(_reap, process)
-
-        threading.Thread(target=wait, name=f"child {process.pid}", daemon=True).start()
-
-    def discard(self, child: _ChildExit) -> None:
-        """Forget a child."""
-        self._exits.discard(child)
-        self._reactor._removeInternalReader(child)
-        child.connectionLost(None)
-
-    def clear(self) -> None:
-        """Forget all children; they go on, and nobody is told of their end."""
-        for child in list(self._exits):
-            self.discard(child)
-
-
-def _reap_unwatched() -> None:
-    """Reap the children of Twisted's own reactors.
-
-    Those of the others are told in their reactor's time and thread, which may not have begun.
-    """
-    for process in list(reapProcessHandlers.values()):
-        reactor = getattr(process, "_reactor", None) or getattr(process, "reactor", None)
-        if reactor not in _watching:
-            process.reapProcess()
-
-
-def _reap(process: Any) -> None:
-    registered = reapProcessHandlers.get(process.pid)
-    if registered is not None and registered is process:
-        registered.reapProcess()
-
-
 class SharedSignals:
     """The share of one selector loop in the process's signals.
 
@@ -248,7 +151,7 @@ class SharedSignals:
             self._before[number] = present
             self._set_heard(number)
         if new and number == signal.SIGCHLD:
-            _reap_unwatched()  # of children that ended earlier no signal tells any more
+            reap_unwatched()  # of children that ended earlier no signal tells any more
 
     def _set_heard(self, number: int) -> None:
         signal.signal(number, self._heard)
@@ -275,7 +178,7 @@ class SharedSignals:
 
     def _deliver(self, number: int) -> None:
         if number == signal.SIGCHLD:
-            self._reactor.callFromThread(_reap_unwatched)
+            self._reactor.callFromThread(reap_unwatched)
         self._handle(number)
 
     def pass_on(self, data: bytes) -> None:
@@ -284,7 +187,7 @@ class SharedSignals:
         if not numbers:
             return
         if signal.SIGCHLD in numbers:
-            _reap_unwatched()
+            reap_unwatched()
         if self._next_alive():
             # A full pipe has woken its owner already, and one without a reader has none.
             with contextlib.suppress(BlockingIOError, BrokenPipeError):
@@ -381,7 +284,7 @@ class SharedSignals:
             return
         guard = self._guard = _Guard(self._reactor.callFromThread, interrupt, in_turn)
         guard.cover()
-        self._reaps = IReactorProcess.providedBy(self._reactor) and self._reactor not in _watching
+        self._reaps = IReactorProcess.providedBy(self._reactor) and not is_watched(self._reactor)
         try:
             yield
         finally:

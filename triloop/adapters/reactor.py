@@ -23,8 +23,9 @@ from triloop.adapters.asyncio_host import AsyncioHost
 from triloop.adapters.stay import Stay, no_pool
 from triloop.adapters.streams import EarlyWriter, StreamReactor
 from triloop.adapters.timers import TimedCalls
+from triloop.children import ChildWatch
 from triloop.embedding import Embedding
-from triloop.signals import ChildWatch, ReactorSignals
+from triloop.signals import ReactorSignals
 
 __all__ = ["TornadoReactor", "install"]
 

@@ -1,0 +1,119 @@
+"""The ends of child processes, told without SIGCHLD, which both Twisted and asyncio claim."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.process import reapProcessHandlers
+from zope.interface import implementer
+
+if TYPE_CHECKING:
+    from twisted.internet.posixbase import PosixReactorBase
+
+__all__ = ["ChildWatch", "is_watched", "reap_unwatched"]
+
+#: Reactors that learn of their children without SIGCHLD.
+_watching: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+@implementer(IReadDescriptor)
+class _ChildExit:
+    """The pidfd of one child, readable when that has ended."""
+
+    def __init__(self, watch: ChildWatch, process: Any) -> None:
+        self._watch = watch
+        self._process = process
+        self._fd = os.pidfd_open(process.pid)
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def logPrefix(self) -> str:
+        return "child"
+
+    def doRead(self) -> None:
+        self._watch.discard(self)
+        _reap(self._process)
+
+    def connectionLost(self, reason: object) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+class ChildWatch:
+    """Tells a reactor's processes of their end without SIGCHLD and the wake-up descriptor.
+
+    It does so by pidfd; a child for which there is none gets a thread that waits for it.
+
+    :param reactor: the reactor that spawns them.
+    """
+
+    def __init__(self, reactor: PosixReactorBase) -> None:
+        self._reactor = reactor
+        self._exits: set[_ChildExit] = set()
+        if self.supported():
+            _watching.add(reactor)
+
+    @staticmethod
+    def supported() -> bool:
+        """Whether this system can tell of a child's end and leave the reaping to Twisted."""
+        return hasattr(os, "waitid")
+
+    def add(self, process: Any) -> None:
+        """Watch a process that ``spawnProcess`` has returned."""
+        if reapProcessHandlers.get(process.pid) is not process:
+            return  # it has ended, and been told so, already
+        try:
+            child = _ChildExit(self, process)
+        except (AttributeError, OSError):  # an old kernel, a sandbox, no more descriptors
+            self._add_thread(process)
+        else:
+            self._exits.add(child)
+            self._reactor._addInternalReader(child)
+
+    def _add_thread(self, process: Any) -> None:
+        def wait() -> None:
+            with contextlib.suppress(ChildProcessError):
+                os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            self._reactor.callFromThread(_reap, process)
+
+        threading.Thread(target=wait, name=f"child {process.pid}", daemon=True).start()
+
+    def discard(self, child: _ChildExit) -> None:
+        """Forget a child."""
+        self._exits.discard(child)
+        self._reactor._removeInternalReader(child)
+        child.connectionLost(None)
+
+    def clear(self) -> None:
+        """Forget all children; they go on, and nobody is told of their end."""
+        for child in list(self._exits):
+            self.discard(child)
+
+
+def is_watched(reactor: object) -> bool:
+    """Whether the children of ``reactor`` are watched here, and not by Twisted's SIGCHLD."""
+    return reactor in _watching
+
+
+def reap_unwatched() -> None:
+    """Reap the children of Twisted's own reactors.
+
+    Those of the others are told in their reactor's time and thread, which may not have begun.
+    """
+    for process in list(reapProcessHandlers.values()):
+        reactor = getattr(process, "_reactor", None) or getattr(process, "reactor", None)
+        if not is_watched(reactor):
+            process.reapProcess()
+
+
+def _reap(process: Any) -> None:
+    registered = reapProcessHandlers.get(process.pid)
+    if registered is not None and registered is process:
+        registered.reapProcess()
