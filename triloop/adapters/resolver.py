@@ -70,7 +70,9 @@ async def resolve(
 class TwistedResolver(Resolver):
     """A Tornado resolver that asks name servers through a Twisted reactor.
 
-    Args (by keyword, to the class or to ``Resolver.configure``):
+    Options are given by keyword, to the class or to ``Resolver.configure``.
+
+    Args:
         servers: Name servers as ``(address, port)``, asked in this order. Default: those of
             ``resolv``.
         timeout: The seconds to wait for each server, one number a round: a server that stays
