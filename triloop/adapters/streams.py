@@ -80,6 +80,9 @@ class EarlyWriter(tcp.Connection):
         self.reading = True
         try:
             why = super().doRead()
+        except BaseException:
+            self._keep_answer()
+            raise
         finally:
             self.reading = False
         if why is None and self.early is _OWN:
@@ -91,6 +94,11 @@ class EarlyWriter(tcp.Connection):
         why = self.write_out(_OWN)
         if why:
             self.reactor.lose(self, why, False)
+
+    def _keep_answer(self) -> None:
+        """Leave to the poller what was written before an error, which may be an interrupt."""
+        if self.early is _OWN:
+            self._poll()
 
     def write_out(self, granted: object) -> Any:
         """Write early what there is; why the connection is lost, if it is.
@@ -145,6 +153,9 @@ class TCPStream(EarlyWriter):
         self.reading = True
         try:
             self.protocol.dataReceived(data)
+        except BaseException:
+            self._keep_answer()
+            raise
         finally:
             self.reading = False
         if self.early is _OWN:

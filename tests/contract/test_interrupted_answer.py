@@ -1,0 +1,37 @@
+"""What a protocol has written before an interrupt still leaves, once the loop runs again."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+from twisted.internet.protocol import Factory, Protocol
+
+import triloop
+
+
+class AnswersAndInterrupts(Protocol):
+    """Answers the first bytes, and is interrupted in the middle of it."""
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.transport is not None
+        self.transport.write(b"answer to " + data)
+        raise KeyboardInterrupt
+
+
+def test_an_answer_survives_an_interrupt() -> None:
+    loop = asyncio.new_event_loop()
+    with triloop.TornadoReactor(loop) as reactor:
+        port = reactor.listenTCP(
+            0, Factory.forProtocol(AnswersAndInterrupts), interface="127.0.0.1"
+        )
+        client = socket.create_connection(("127.0.0.1", port.getHost().port), timeout=10)
+        client.sendall(b"this")
+        with client:
+            with pytest.raises(KeyboardInterrupt):
+                loop.run_forever()
+            reactor.callLater(0.2, loop.stop)
+            loop.run_forever()
+            assert client.recv(100) == b"answer to this"
+    loop.close()
