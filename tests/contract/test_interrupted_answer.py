@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import Any
 
 import pytest
 from twisted.internet.protocol import Factory, Protocol
@@ -23,7 +24,7 @@ class AnswersAndInterrupts(Protocol):
 def test_an_answer_survives_an_interrupt() -> None:
     loop = asyncio.new_event_loop()
     with triloop.TornadoReactor(loop) as reactor:
-        port = reactor.listenTCP(
+        port: Any = reactor.listenTCP(
             0, Factory.forProtocol(AnswersAndInterrupts), interface="127.0.0.1"
         )
         client = socket.create_connection(("127.0.0.1", port.getHost().port), timeout=10)
