@@ -170,6 +170,10 @@ class SharedSignals:
         The loop reads the number from its pipe, so there is nothing to do here; unless somebody
         else took the wake-up descriptor: then he was told, and the loop was not.
         """
+        if not self._wants(number):
+            # Who found this handler during a run has put it back after the loop's last one.
+            signal.signal(number, signal.SIG_DFL)
+            return
         if self._take_descriptor():
             self._deliver(number)
         before = self._before.get(number)
