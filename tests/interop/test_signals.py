@@ -82,6 +82,9 @@ def test_interrupt_of_an_idle_program(stack: str, runner: str) -> None:
     compare(stack, runner, "idle", 1)
 
 
+@pytest.mark.skipif(
+    not ASKS_FIRST, reason="before Python 3.11 asyncio.run waits for such a program for ever"
+)
 @pytest.mark.parametrize("stack", list(NATIVE))
 def test_interrupt_of_a_program_that_does_not_give_in(stack: str) -> None:
     compare(stack, "asyncio.run", "stubborn", 2 if ASKS_FIRST else 1)
