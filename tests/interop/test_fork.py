@@ -131,7 +131,8 @@ class Workers:
 def await_end(pid: int) -> None:
     """Wait until a process is gone, or no more than a status for its parent to fetch."""
     deadline = time.monotonic() + PATIENCE
-    with contextlib.suppress(FileNotFoundError):
+    # It may go between the opening of the file and the reading of it.
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         while Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(") ")[2][0] != "Z":
             assert time.monotonic() < deadline, f"{pid} does not end"
             time.sleep(0.02)
