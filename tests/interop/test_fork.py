@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 PATIENCE = 30.0
-WORLDS = ("asyncio", "uvloop", "epoll", "poll", "select")
+WORLDS = ("asyncio", "epoll", "poll", "select")
 #: Connections a batch of the load, all open at once.
 BATCH = 20
 BATCHES = 10
@@ -225,7 +225,7 @@ def test_forked_before_the_run(world: str, by: str) -> None:
             assert report["statuses"] == [0] * WORKERS
 
 
-@pytest.mark.parametrize("how", ["after", "within", "multiprocessing"])
+@pytest.mark.parametrize("how", ["after", "multiprocessing"])
 @pytest.mark.parametrize("world", WORLDS)
 def test_forked_in_the_middle_of_a_run(world: str, how: str) -> None:
     by = how if how == "multiprocessing" else "os.fork"
