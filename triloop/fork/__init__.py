@@ -22,6 +22,9 @@ it had. After that the child's reactors and loops are what they were before they
 The loop that was current is so in the child, or what took its place. A run that is under way when
 its own callback forks ends in the child as soon as that callback returns.
 
+On uvloop, and in a child that goes on within the callback that forked it, a hang has been seen now
+and then and is not explained: neither is promised yet.
+
 A process that forks only to run another program (``subprocess``, ``spawnProcess``) is let alone:
 it may want to pass on just those descriptors.
 """
