@@ -40,6 +40,9 @@ class LeanReactor(PollReactor):
     Twisted's KQueueReactor, with no other way than that one's.
     """
 
+    #: The classes of those who keep their log context, and leave the poller before they close.
+    _lean: frozenset[type] = frozenset()
+
     def __init__(self) -> None:
         self._early: list[EarlyWriter] = []
         super().__init__()
@@ -115,26 +118,21 @@ class LeanReactor(PollReactor):
         outer = context.get(ILogContext)
         top = len(contexts)
         contexts.append(None)
-        selectables = self._selectables
+        selectables, lean = self._selectables, self._lean
         try:
             for fd, event in events:
                 selectable = selectables.get(fd)
-                if selectable is None:
-                    continue
-                kept = getattr(selectable, "log_context", None)
-                if kept is not None and kept[0] is outer and kept[1] is selectable.logstr:
-                    contexts[top] = kept[2]
-                else:
-                    contexts[top] = _log_context(selectable, outer)
-                why: Any = None
-                read = event == EPOLLIN
+                why, read = None, True
                 try:
-                    # A connection of ours leaves the poller before its descriptor is closed.
-                    if kept is None and selectable.fileno() == -1:
-                        why = _NO_DESCRIPTOR
-                    elif read:
+                    if event == EPOLLIN and selectable.__class__ in lean:
+                        around, prefix, made = selectable.log_context
+                        if around is outer and prefix is selectable.logstr:
+                            contexts[top] = made
+                        else:
+                            contexts[top] = _log_context(selectable, outer)
                         why = selectable.doRead()
-                    else:
+                    elif selectable is not None:
+                        contexts[top] = _log_context(selectable, outer)
                         why, read = self._do_event(selectable, fd, event)
                 except (KeyboardInterrupt, SystemExit):
                     raise
@@ -160,11 +158,13 @@ class LeanReactor(PollReactor):
         return list(dict.fromkeys([*super().removeAll(), *early]))
 
     def _do_event(self, selectable: Any, fd: int, event: int) -> tuple[Any, bool]:
-        """Do anything but a plain read; why the selectable is lost, and whether by reading."""
+        """Do what the poller found; why the selectable is lost, and whether by reading."""
         if event & self._POLL_DISCONNECTED and not event & EPOLLIN:
             # A reader that is told of a hang-up has read all there was: a clean end.
             reading = fd in self._reads
             return (CONNECTION_DONE if reading else CONNECTION_LOST), reading
+        if selectable.fileno() == -1:
+            return _NO_DESCRIPTOR, False
         why = None
         if event & EPOLLIN:
             why = selectable.doRead()

@@ -9,6 +9,18 @@ It is ``doWrite`` that is called early, and from the reactor, never from within 
 everything keeps its order and its meaning: several writes of one callback leave in one ``send``;
 producers, half-close, ``loseConnection``, TLS and passed descriptors work as ever. Where the
 kernel does not take it all, the rest waits for the poller as before.
+
+On a TCP connection the first thing that a protocol writes while it is handed what was read, its
+*answer*, does not even see the buffers, if they are empty and nothing else is under way:
+
+::
+
+    answer     | meaning                              | write              | startWriting
+    -----------+--------------------------------------+--------------------+-------------------
+    None       | no doRead is under way               | buffers, wishes    | with a batch
+    OPEN       | nothing was written in this doRead   | becomes the answer | BUFFERED
+    some bytes | the answer                           | BUFFERED           | BUFFERED, after it
+    BUFFERED   | the end of doRead will write it out  | buffers, wishes    | at its end
 """
 
 from __future__ import annotations
@@ -31,6 +43,10 @@ _FULL = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS)
 #: An early write that is due at the end of the connection's own doRead.
 _OWN = object()
 
+#: Of an answer: see the table above.
+_OPEN = object()
+_BUFFERED = object()
+
 
 class EarlyWriter(tcp.Connection):
     """A connection whose ``doWrite`` is called early, before the poller is bothered.
@@ -45,18 +61,24 @@ class EarlyWriter(tcp.Connection):
     early: object | None = None
     #: Whether the poller will grant it.
     polled = False
+    #: See the table above.
+    answer: object | None = None
+    #: What the answer is at the beginning of ``doRead``: ``_OPEN`` once a write went straight
+    #: through, until one does not, or a producer or TLS comes between.
+    opening: object = _BUFFERED
     #: Descriptors that wait to be passed with the next bytes; on UNIX connections only.
     _sendmsgQueue: Any = ()
-    #: Whether the protocol is being handed what was read.
-    reading = False
     #: The log context, and what it was made from: the one around it, and the log prefix.
     log_context: tuple[object, str | None, dict[object, object]] = (None, None, {})
 
     def startWriting(self) -> None:
         """Have ``doWrite`` called: once now, and then whenever the socket is writable."""
+        self.opening = _BUFFERED
+        if self.answer is not None:
+            self._buffer_answer()
         if self.polled or self.early is not None:
             return
-        if self.reading:
+        if self.answer is not None:
             self.early = _OWN
         elif self.connected:
             self.early = self.reactor.write_early(self)
@@ -66,6 +88,8 @@ class EarlyWriter(tcp.Connection):
     def stopWriting(self) -> None:
         """Have ``doWrite`` called no more."""
         self.early = None
+        if self.answer is not None:
+            self.answer = _BUFFERED
         if self.polled:
             self.polled = False
             self.reactor.removeWriter(self)
@@ -75,28 +99,55 @@ class EarlyWriter(tcp.Connection):
         self.polled = True
         self.reactor.addWriter(self)
 
+    def _buffer_answer(self) -> None:
+        """Put the answer where it has to be for other things to come after it."""
+        answer, self.answer = self.answer, _BUFFERED
+        if isinstance(answer, bytes):
+            self._tempDataBuffer.insert(0, answer)
+            self._tempDataLen += len(answer)
+
+    def _end_answers(self) -> None:
+        """Send what was written as it was meant, ahead of what changes the meaning of a write."""
+        self.opening = _BUFFERED
+        if self.answer.__class__ is bytes:
+            self.startWriting()
+        elif self.answer is not None:
+            self.answer = _BUFFERED
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """See :meth:`twisted.internet.interfaces.IConsumer.registerProducer`."""
+        self._end_answers()
+        super().registerProducer(producer, streaming)
+
+    def startTLS(self, *args: Any, **kw: Any) -> None:
+        """See :meth:`twisted.internet.interfaces.ITLSTransport.startTLS`."""
+        self._end_answers()
+        super().startTLS(*args, **kw)
+
     def doRead(self) -> Any:
         """As Twisted's; then write what the protocol has answered."""
-        self.reading = True
+        self._end_answers()
+        self.answer = _BUFFERED
         try:
             why = super().doRead()
         except BaseException:
             self._keep_answer()
             raise
-        finally:
-            self.reading = False
+        self.answer = None
         if why is None and self.early is _OWN:
-            self._answer()
+            self._lose(self.write_out(_OWN))
         return why
 
-    def _answer(self) -> None:
-        """Write out at the end of ``doRead``, but not as its result: it is no end of reading."""
-        why = self.write_out(_OWN)
+    def _lose(self, why: Any) -> None:
+        """Disconnect for that reason, if it is one, but not as the end of reading."""
         if why:
             self.reactor.lose(self, why, False)
 
     def _keep_answer(self) -> None:
         """Leave to the poller what was written before an error, which may be an interrupt."""
+        if self.answer.__class__ is bytes:
+            self.startWriting()
+        self.answer = None
         if self.early is _OWN:
             self._poll()
 
@@ -105,11 +156,12 @@ class EarlyWriter(tcp.Connection):
 
         :param granted: the value of ``early`` that led here.
         """
+        producer = self.producer
         if (
             self.dataBuffer
             or self.disconnecting
             or self._writeDisconnecting
-            or self.producer is not None
+            or (producer is not None and (not self.streamingProducer or self.producerPaused))
             or self._aborting
             or self._sendmsgQueue
             or not 0 < self._tempDataLen <= self.SEND_LIMIT
@@ -122,15 +174,21 @@ class EarlyWriter(tcp.Connection):
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         chunks.clear()
         self._tempDataLen = 0
+        self.early = None
+        if producer is None and not self.TLS and not self._writeDisconnected:
+            self.opening = _OPEN
+        return self._send(data)
+
+    def _send(self, data: bytes) -> Any:
+        """Send now, with empty buffers, what can be sent; why the connection is lost, if it is."""
         try:
             sent = self.socket.send(data)
         except OSError as problem:
             if problem.errno not in _FULL:
                 return CONNECTION_LOST
             sent = 0
-        if sent == len(data):
-            self.early = None
-        else:
+        if sent != len(data):
+            self.opening = _BUFFERED
             self.dataBuffer = data
             self.offset = sent
             self._poll()
@@ -150,42 +208,32 @@ class TCPStream(EarlyWriter):
             return CONNECTION_LOST
         if not data:
             return CONNECTION_DONE
-        self.reading = True
+        if self.answer is not None:  # the reactor was iterated by a callback of this connection
+            self._end_answers()
+        self.answer = self.opening
         try:
             self.protocol.dataReceived(data)
         except BaseException:
             self._keep_answer()
             raise
-        finally:
-            self.reading = False
-        if self.early is _OWN:
-            self._answer()
+        answer, self.answer = self.answer, None
+        if answer.__class__ is bytes:
+            self._lose(self._send(answer))
+        elif self.early is _OWN:
+            self._lose(self.write_out(_OWN))
         return None
 
     def write(self, data: bytes) -> None:
         """See :meth:`twisted.internet.interfaces.ITransport.write`."""
-        if (
-            self.reading
-            and self.connected
-            and data.__class__ is bytes
-            and not self.TLS
-            and not self._writeDisconnected
-            and self.producer is None
-        ):
-            self._tempDataBuffer.append(data)
-            self._tempDataLen += len(data)
-            if self.early is None and not self.polled:
-                self.early = _OWN
+        if self.answer is _OPEN and data.__class__ is bytes and data:
+            self.answer = data
         else:
             super().write(data)
 
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
         """See :meth:`twisted.internet.interfaces.ITransport.writeSequence`."""
-        if not self.reading or self.TLS:
-            super().writeSequence(iovec)
-            return
         chunks = iovec if isinstance(iovec, (list, tuple)) else list(iovec)
-        if all(chunk.__class__ is bytes for chunk in chunks):
+        if set(map(type, chunks)) == {bytes}:
             self.write(b"".join(chunks))
         else:
             super().writeSequence(chunks)
@@ -235,6 +283,8 @@ class UNIXConnector(unix.Connector):
 
 class StreamReactor(LeanReactor):
     """IReactorTCP, IReactorUNIX and IReactorSocket with the transports of this room."""
+
+    _lean = frozenset({Server, Client, UNIXServer, UNIXClient})
 
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Port:
         """See :meth:`twisted.internet.interfaces.IReactorTCP.listenTCP`."""
