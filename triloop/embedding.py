@@ -73,6 +73,8 @@ class Embedding:
         self.host = host
         self.guest = guest
         self.turning = False
+        self._turn = guest.turn
+        self._deadline = guest.deadline
         self._clock = clock
         self._max_rounds = max_rounds
         self._max_seconds = max_seconds
@@ -140,7 +142,7 @@ class Embedding:
 
     def _turn_or_arm(self) -> None:
         """Turn the guest if it has work ready. A timer that came early is armed again."""
-        delay = self.guest.deadline()
+        delay = self._deadline()
         if delay == 0:
             self._ready()
         elif not self.turning:
@@ -163,7 +165,7 @@ class Embedding:
 
     def _rounds(self) -> float | None:
         """Turn the guest until it has nothing ready or the budget is spent; its new deadline."""
-        turn, deadline = self.guest.turn, self.guest.deadline
+        turn, deadline = self._turn, self._deadline
         started = self._clock()
         turn()
         delay = deadline()
@@ -188,7 +190,8 @@ class Embedding:
             return
         if self._watch is None:
             self._watch = self.host.watch(self.guest.fileno(), self._ready)
-        self._arm(delay)
+        if delay is not None or self._timer is not None:
+            self._arm(delay)
 
     def _arm(self, delay: float | None) -> None:
         """Leave with the host the one thing that will bring the guest its next turn.

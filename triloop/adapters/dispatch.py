@@ -115,9 +115,9 @@ class LeanReactor(PollReactor):
     def _dispatch(self, events: list[tuple[int, int]]) -> None:
         """Do what the poller found, one selectable at a time, each in its log context."""
         contexts = context.theContextTracker.currentContext().contexts
-        outer = context.get(ILogContext)
+        around = contexts[-1]
         top = len(contexts)
-        contexts.append(None)
+        contexts.append(around)
         selectables, lean = self._selectables, self._lean
         try:
             for fd, event in events:
@@ -125,14 +125,14 @@ class LeanReactor(PollReactor):
                 why, read = None, True
                 try:
                     if event == EPOLLIN and selectable.__class__ in lean:
-                        around, prefix, made = selectable.log_context
-                        if around is outer and prefix is selectable.logstr:
+                        made_in, prefix, made = selectable.log_context
+                        if made_in is around and prefix is selectable.logstr:
                             contexts[top] = made
                         else:
-                            contexts[top] = _log_context(selectable, outer)
+                            contexts[top] = _log_context(selectable, contexts[:top])
                         why = selectable.doRead()
                     elif selectable is not None:
-                        contexts[top] = _log_context(selectable, outer)
+                        contexts[top] = _log_context(selectable, contexts[:top])
                         why, read = self._do_event(selectable, fd, event)
                 except (KeyboardInterrupt, SystemExit):
                     raise
@@ -184,12 +184,16 @@ class LeanReactor(PollReactor):
             log.err()
 
 
-def _log_context(selectable: Any, outer: dict[str, Any]) -> dict[Any, Any]:
-    """The context in which ``selectable`` logs; a connection of ours keeps it at hand."""
+def _log_context(selectable: Any, around: list[dict[Any, Any]]) -> dict[Any, Any]:
+    """The context in which ``selectable`` logs; a connection of ours keeps it at hand.
+
+    :param around: the contexts that are in force, the innermost last.
+    """
+    outer = next(one[ILogContext] for one in reversed(around) if ILogContext in one)
     prefix = _prefix(selectable)
     made: dict[Any, Any] = {ILogContext: {**outer, "system": prefix}}
     if hasattr(selectable, "log_context"):
-        selectable.log_context = outer, prefix, made
+        selectable.log_context = around[-1], prefix, made
     return made
 
 

@@ -68,7 +68,7 @@ class EarlyWriter(tcp.Connection):
     opening: object = _BUFFERED
     #: Descriptors that wait to be passed with the next bytes; on UNIX connections only.
     _sendmsgQueue: Any = ()
-    #: The log context, and what it was made from: the one around it, and the log prefix.
+    #: The context of the log, and what it was made from: the one around it, and the log prefix.
     log_context: tuple[object, str | None, dict[object, object]] = (None, None, {})
 
     def startWriting(self) -> None:
@@ -135,11 +135,12 @@ class EarlyWriter(tcp.Connection):
             raise
         self.answer = None
         if why is None and self.early is _OWN:
-            self._lose(self.write_out(_OWN))
+            self._answer()
         return why
 
-    def _lose(self, why: Any) -> None:
-        """Disconnect for that reason, if it is one, but not as the end of reading."""
+    def _answer(self) -> None:
+        """Write out at the end of ``doRead``, but not as its result: it is no end of reading."""
+        why = self.write_out(_OWN)
         if why:
             self.reactor.lose(self, why, False)
 
@@ -218,9 +219,11 @@ class TCPStream(EarlyWriter):
             raise
         answer, self.answer = self.answer, None
         if answer.__class__ is bytes:
-            self._lose(self._send(answer))
+            why = self._send(answer)
+            if why:
+                self.reactor.lose(self, why, False)
         elif self.early is _OWN:
-            self._lose(self.write_out(_OWN))
+            self._answer()
         return None
 
     def write(self, data: bytes) -> None:
