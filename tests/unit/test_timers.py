@@ -344,8 +344,8 @@ def test_context_is_copied_when_the_call_is_made(timers: HeapTimers) -> None:
 
 
 def entries_allowed(pending: int) -> int:
-    """As many outdated entries as pending ones, and 50 in any case; one may be under way."""
-    return pending + max(50, pending) + 1
+    """As many outdated entries as pending ones, and 50 more; one call is the test's own."""
+    return 2 * (pending + 1) + 50
 
 
 @pytest.mark.parametrize("pending", [0, 1, 10, 1000])
@@ -378,8 +378,8 @@ def test_call_that_moves_to_and_fro_does_not_grow_the_heap(timers: HeapTimers) -
     assert timers.entries() <= entries_allowed(1)
 
 
-def test_outdated_entries_are_counted_right(timers: HeapTimers, clock: FakeClock) -> None:
-    """The count decides when the heap is built anew: it may not drift."""
+def test_every_call_has_one_entry_that_counts(timers: HeapTimers, clock: FakeClock) -> None:
+    """All others are outdated, and their number decides when the heap is built anew."""
     choose = random.Random(1)
     calls: list[Any] = []
     for _ in range(20_000):

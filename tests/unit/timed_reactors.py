@@ -46,5 +46,5 @@ class HeapTimers(TimedCalls):
         return len(self._heap)
 
     def outdated(self) -> int:
-        """How many of them it believes to be outdated."""
-        return self._outdated
+        """How many of them are outdated."""
+        return sum(number not in self._pending for _, number in self._heap)

@@ -118,10 +118,11 @@ class LeanReactor(PollReactor):
         around = contexts[-1]
         top = len(contexts)
         contexts.append(around)
-        selectables, lean = self._selectables, self._lean
+        selectables: dict[int, Any] = self._selectables
+        lean: Any = self._lean
         try:
             for fd, event in events:
-                selectable = selectables.get(fd)
+                selectable: Any = selectables.get(fd)
                 why, read = None, True
                 try:
                     if event == EPOLLIN and selectable.__class__ in lean:

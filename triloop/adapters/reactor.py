@@ -352,9 +352,9 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
     ) -> DelayedCall:
         """See :meth:`twisted.internet.interfaces.IReactorTime.callLater`; ``delay`` in seconds."""
         if self._embedding.turning:
-            return TimedCalls.callLater(self, delay, callable, *args, **kw)
+            return self.time_call(delay, callable, args, kw)
         self.follow()
-        call = TimedCalls.callLater(self, delay, callable, *args, **kw)
+        call = self.time_call(delay, callable, args, kw)
         self._embedding.wake()
         return call
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Sequence
 from contextvars import Context, copy_context
+from heapq import heapify, heappop, heappush, heapreplace
 from itertools import count
 from typing import Any
 
@@ -20,8 +20,6 @@ _LONGEST = 2**31 / 1000
 #: Outdated heap entries that are always tolerated before the heap is built anew.
 _TOLERATED = 50
 
-_Entry = tuple[float, int, "TimedCall"]
-
 
 class TimedCall(DelayedCall):
     """A DelayedCall that runs in the contextvars context in which it was made."""
@@ -29,93 +27,103 @@ class TimedCall(DelayedCall):
     context: Context
     #: Its number in the order of making.
     number: int
-    #: The number of its entry in the heap; any other entry of this call is outdated.
+    #: The number of its entry in the heap.
     entry: int
 
 
 class TimedCalls(ReactorBase):
-    """IReactorTime for a reactor: one heap of ``(time, number, call)``.
+    """IReactorTime for a reactor: a heap of ``(time, number)``, and the calls by that number.
 
-    Every pending call has one entry that counts, whose time is the call's own. Moving a call to
-    sooner pushes a new entry and leaves the old one behind, outdated; so does cancelling.
-    Outdated entries are dropped when they come up, or all together once they are the majority.
+    Every pending call has one number that counts, and one entry with it, whose time is the
+    call's own. Moving a call to sooner gives it another number and leaves the old entry behind,
+    outdated; so does cancelling. Outdated entries are dropped when they come up, or all together
+    once they are the majority.
+
+    The entries hold nothing that the garbage collector has to look at, and a call that is
+    cancelled is gone at once: with a hundred thousand of them pending, that is half of the cost.
     """
 
     def __init__(self) -> None:
-        self._heap: list[_Entry] = []
-        self._outdated = 0
+        self._heap: list[tuple[float, int]] = []
+        self._pending: dict[int, TimedCall] = {}
         self._numbers = count()
         # Made once: a method that is bound anew for each call is one more object to collect.
-        self._hooks = self._cancelCallLater, self._moveCallLaterSooner
+        self._cancel, self._move = self._cancelCallLater, self._moveCallLaterSooner
         super().__init__()
 
     def callLater(
         self, delay: float, callable: Callable[..., Any], *args: object, **kw: object
     ) -> DelayedCall:
         """See :meth:`twisted.internet.interfaces.IReactorTime.callLater`; ``delay`` in seconds."""
+        return self.time_call(delay, callable, args, kw)
+
+    def time_call(
+        self,
+        delay: float,
+        callable: Callable[..., Any],
+        args: Sequence[object],
+        kw: dict[str, object],
+    ) -> DelayedCall:
+        """As :meth:`callLater`, with all arguments as they are."""
         assert delay >= 0, f"{delay} is not greater than or equal to 0 seconds"
-        seconds = self.seconds
-        call = TimedCall(
-            seconds() + delay,
-            callable,
-            args,
-            kw,
-            *self._hooks,
-            seconds,
-        )
+        time = self.seconds() + delay
+        number = next(self._numbers)
+        call = TimedCall(time, callable, args, kw, self._cancel, self._move, self.seconds)
         call.context = copy_context()
-        call.number = call.entry = next(self._numbers)
-        heapq.heappush(self._heap, (call.time, call.entry, call))
+        call.number = call.entry = number
+        self._pending[number] = call
+        heappush(self._heap, (time, number))
         return call
 
     def getDelayedCalls(self) -> Sequence[DelayedCall]:
         """See :meth:`twisted.internet.interfaces.IReactorTime.getDelayedCalls`."""
-        return [call for _, entry, call in self._heap if call.entry == entry]
+        return list(self._pending.values())
 
     def forget_timed_calls(self) -> None:
         """Drop all pending calls: they will not happen."""
         self._heap.clear()
-        self._outdated = 0
+        self._pending.clear()
 
     def timeout(self) -> float | None:
         """Seconds until the next timed call is due; None when there is none."""
         heap = self._heap
         while heap:
-            time, entry, call = heap[0]
-            if call.entry != entry:
-                heapq.heappop(heap)
-                self._outdated -= 1
+            time, number = heap[0]
+            call = self._pending.get(number)
+            if call is None:
+                heappop(heap)
             elif call.delayed_time > 0:
-                self._postpone()
+                self._postpone(call)
             else:
                 return max(0.0, min(_LONGEST, time - self.seconds()))
         return None
 
-    def _postpone(self) -> None:
+    def _postpone(self, call: TimedCall) -> None:
         """Move the first call, which was delayed, to where it belongs."""
-        call = self._heap[0][2]
         call.activate_delay()
+        heapreplace(self._heap, self._renumber(call))
+
+    def _renumber(self, call: TimedCall) -> tuple[float, int]:
+        """The new entry of a call that moves."""
+        del self._pending[call.entry]
         call.entry = next(self._numbers)
-        heapq.heapreplace(self._heap, (call.time, call.entry, call))
+        self._pending[call.entry] = call
+        return call.time, call.entry
 
-    def _moveCallLaterSooner(self, call: DelayedCall) -> None:
-        assert isinstance(call, TimedCall)
-        call.entry = next(self._numbers)
-        heapq.heappush(self._heap, (call.time, call.entry, call))
-        self._note_outdated()
+    def _moveCallLaterSooner(self, call: Any) -> None:
+        heappush(self._heap, self._renumber(call))
+        self._drop_outdated()
 
-    def _cancelCallLater(self, call: DelayedCall) -> None:
-        assert isinstance(call, TimedCall)
-        call.entry = -1
-        del call.context
-        self._note_outdated()
+    def _cancelCallLater(self, call: Any) -> None:
+        del self._pending[call.entry], call.context
+        self._drop_outdated()
 
-    def _note_outdated(self) -> None:
-        self._outdated += 1
-        if self._outdated > _TOLERATED and self._outdated > len(self._heap) >> 1:
-            self._heap = [held for held in self._heap if held[2].entry == held[1]]
-            heapq.heapify(self._heap)
-            self._outdated = 0
+    def _drop_outdated(self) -> None:
+        """Build the heap anew once most of it is outdated."""
+        heap, pending = self._heap, self._pending
+        if len(heap) > 2 * len(pending) + _TOLERATED:
+            heap[:] = [entry for entry in heap if entry[1] in pending]
+            heapify(heap)
 
     def runUntilCurrent(self) -> None:
         """Run the calls of other threads and the timed calls that are due; then a stop."""
@@ -151,19 +159,19 @@ class TimedCalls(ReactorBase):
         So does what is behind it in the heap, which cannot be long due: a new call is not due
         before now, unless it was reset into the past.
         """
-        now = self.seconds()
+        now, heap = self.seconds(), self._heap
         first_new = next(self._numbers)
-        while self._heap and self._heap[0][0] <= now:
-            _, entry, call = self._heap[0]
-            if call.entry != entry:
-                heapq.heappop(self._heap)
-                self._outdated -= 1
+        while heap and heap[0][0] <= now:
+            call = self._pending.get(heap[0][1])
+            if call is None:
+                heappop(heap)
             elif call.delayed_time > 0:
-                self._postpone()
+                self._postpone(call)
             elif call.number > first_new:
                 break
             else:
-                heapq.heappop(self._heap)
+                heappop(heap)
+                del self._pending[call.entry]
                 self._run(call)
 
     def _run(self, call: TimedCall) -> None:

@@ -158,9 +158,10 @@ def _disown_path(port: Any) -> None:
 
 
 def _drop_calls(reactor: Any) -> None:
+    queues: list[list[Any]] = []
     if isinstance(reactor, TimedCalls):
-        queues: list[list[Any]] = [reactor._heap]
-        reactor._outdated = 0
+        _left.append(reactor.getDelayedCalls())
+        reactor.forget_timed_calls()
     else:
         queues = [reactor._pendingTimedCalls, reactor._newTimedCalls]
         reactor._cancellations = 0
