@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import concurrent.futures.thread  # before its hook is called, ours has to be
+import contextlib
 import threading
 from collections.abc import Coroutine
 from typing import Any
@@ -21,26 +22,25 @@ from triloop.adapters.dispatch import LeanReactor
 from triloop.adapters.eventloop import open_loops
 from triloop.adapters.reactor import TornadoReactor, all_reactors
 from triloop.adapters.reactor_host import driven_reactors
+from triloop.winding_down import Step, steps
 
 __all__ = ["run_through", "wind_down"]
 
 
 def wind_down(loop: asyncio.AbstractEventLoop) -> None:
-    """End what asyncio has in ``loop``, which does not run: tasks, generators, executor.
-
-    A step is taken even if the one before was interrupted.
-    """
-    try:
-        _end_coroutines(loop)
-    finally:
-        run_through(loop, loop.shutdown_default_executor())
+    """End what asyncio has in ``loop``, which does not run: tasks, generators, executor."""
+    _take(loop, steps(loop))
 
 
-def _end_coroutines(loop: asyncio.AbstractEventLoop) -> None:
-    try:
-        _cancel_tasks(loop)
-    finally:
-        run_through(loop, loop.shutdown_asyncgens())
+def _take(loop: asyncio.AbstractEventLoop, them: tuple[Step, ...]) -> None:
+    """Take some steps to the end of a loop, each even if the one before was interrupted."""
+    with contextlib.ExitStack() as ending:
+        for step in reversed(them):  # the last to be pushed is the first to be taken
+            ending.callback(_take_one, loop, step)
+
+
+def _take_one(loop: asyncio.AbstractEventLoop, step: Step) -> None:
+    run_through(loop, step())
 
 
 def run_through(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:
@@ -55,29 +55,6 @@ def run_through(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]
     task.result()
 
 
-def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel all tasks, wait for them, and report what they raised instead of ending."""
-    tasks = asyncio.all_tasks(loop)
-    if not tasks:
-        return
-    for task in tasks:
-        task.cancel()
-    run_through(loop, _gather(tasks))
-    for task in tasks:
-        if not task.cancelled() and task.exception() is not None:
-            loop.call_exception_handler(
-                {
-                    "message": "unhandled exception while the loop was brought to its end",
-                    "exception": task.exception(),
-                    "task": task,
-                }
-            )
-
-
-async def _gather(tasks: set[asyncio.Task[Any]]) -> None:
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
 def _end_with_process() -> None:
     """Do what nobody has done by the time that the interpreter exits.
 
@@ -90,9 +67,11 @@ def _end_with_process() -> None:
     nested = [loop for loop in open_loops() if loop.has_run and not loop.is_running()]
     for reactor in guests:
         reactor.stay.forget_loop()
+        if not reactor._asyncioEventloop.is_closed():
+            run_through(reactor._asyncioEventloop, reactor.orderly_stop.waited())
     for loop in dict.fromkeys((*nested, *(reactor._asyncioEventloop for reactor in guests))):
         if not loop.is_closed():
-            _end_coroutines(loop)
+            _take(loop, steps(loop)[:-1])
     # What concurrent.futures would do itself in a moment; its threads come before Twisted's end.
     concurrent.futures.thread._python_exit()
     for reactor in guests:

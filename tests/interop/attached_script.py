@@ -11,6 +11,7 @@ import logging
 import sys
 import threading
 import urllib.request
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -306,6 +307,36 @@ def ended_and_run_again() -> None:
     strict.callWhenRunning(strict.stop)
     strict.run()
     expect(ReactorNotRestartable, strict.run, "restartable=True")
+
+
+def a_stop_ends_what_asyncio_has_and_the_loop_may_be_run_again() -> None:
+    import uvloop
+
+    async def work(events: list[str]) -> None:
+        await asyncio.to_thread(events.append, "executor")
+        async for _ in ticks(events):
+            pass
+
+    async def ticks(events: list[str]) -> AsyncGenerator[None, None]:
+        try:
+            while True:
+                yield
+                await asyncio.sleep(0.01)
+        finally:
+            events.append("closed")
+
+    for loop in (asyncio.new_event_loop(), uvloop.new_event_loop()):
+        reactor = triloop.TornadoReactor(loop, restartable=True)
+        for _ in range(3):
+            events: list[str] = []
+            task = loop.create_task(work(events))
+            reactor.callWhenRunning(reactor.callLater, 0.05, reactor.stop)
+            reactor.addSystemEventTrigger("before", "shutdown", events.append, "before")
+            reactor.run()
+            assert task.cancelled()
+            assert events == ["executor", "closed", "before"]
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
 
 
 def runs_to_a_result() -> None:

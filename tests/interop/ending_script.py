@@ -251,7 +251,7 @@ def quiet_interrupt() -> Iterator[None]:
     """Say KeyboardInterrupt in a line, where Python would write a traceback."""
     try:
         yield
-    except (KeyboardInterrupt, LookupError, RuntimeError) as reason:
+    except (asyncio.CancelledError, KeyboardInterrupt, LookupError, RuntimeError) as reason:
         note(f"raised {type(reason).__name__}")
 
 

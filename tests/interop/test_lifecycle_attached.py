@@ -17,6 +17,7 @@ PROGRAMS = [
     "run_says_what_to_do_instead",
     "another_loop_is_told_of_both",
     "ended_and_run_again",
+    "a_stop_ends_what_asyncio_has_and_the_loop_may_be_run_again",
     "runs_to_a_result",
     "works_in_uvicorn",
     "works_in_a_tornado_handler",

@@ -64,10 +64,13 @@ def expected_outcome(entry: str, cause: str) -> str | None:
         return "raised KeyboardInterrupt"
     if cause == "exception":
         return "raised LookupError"
-    # As asyncio's own: the loop was stopped before the coroutine was through.
+    if (entry, cause) == ("run_until_complete", "reactor.stop"):
+        return "raised CancelledError"
+    # As asyncio's own: the loop was stopped before the coroutine was through. (Tornado says the
+    # same of a coroutine that was cancelled.)
     cut_short = cause in {"loop.stop", "IOLoop.stop"} and entry in COMPLETING
-    unexpected = cause == "reactor.stop" and entry in {"run_until_complete", "guest_run_sync"}
-    return "raised RuntimeError" if cut_short or unexpected else None
+    cut_short |= (entry, cause) == ("guest_run_sync", "reactor.stop")
+    return "raised RuntimeError" if cut_short else None
 
 
 def expected_order(entry: str, cause: str) -> list[list[str]]:
@@ -75,9 +78,8 @@ def expected_order(entry: str, cause: str) -> list[list[str]]:
     if entry == "asyncio_run_attached":
         # The block is within a task: it ends while that does.
         return [TWISTED, ASYNCIO]
-    if cause == "reactor.stop" and not entry.endswith("triloop_run"):
-        return [[*TWISTED, *ASYNCIO]]
-    if entry == "guest_reactor_run" or (entry == "reactor_run" and cause.startswith("SIG")):
+    if entry == "asyncio_run" and cause == "reactor.stop":
+        # The loop is asyncio.run's, and goes on.
         return [[*TWISTED, *ASYNCIO]]
     return [[*ASYNCIO, *TWISTED]]
 

@@ -12,6 +12,7 @@ from tests.interop.scripts import PATIENCE, run_script, start_script
 PROGRAMS = [
     "starts_and_stops_many_times",
     "runs_before_and_after_the_reactor",
+    "what_a_stop_waits_for_may_be_cut_short",
     "runners_follow_each_other",
     "current_may_be_cleared",
     "closed_while_the_reactor_goes_on",

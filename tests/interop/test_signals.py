@@ -90,6 +90,11 @@ def test_interrupt_of_a_program_that_does_not_give_in(stack: str) -> None:
     compare(stack, "asyncio.run", "stubborn", 2 if ASKS_FIRST else 1)
 
 
+@pytest.mark.parametrize("stack", list(NATIVE))
+def test_second_interrupt_of_a_reactor_waits_for_no_task(stack: str) -> None:
+    assert interrupt(stack, "reactor.run", "stubborn", 2) == (0, "", [])
+
+
 @pytest.mark.parametrize("world", ["asyncio", "Twisted"])
 @pytest.mark.parametrize(("stack", "runner"), INTERRUPTED)
 def test_interrupt_of_a_busy_callback(stack: str, runner: str, world: str) -> None:

@@ -27,10 +27,18 @@ def judge(
     def run_and_compare(suite: str, kind: str) -> None:
         native = native_runs.of(suite)
         ours = suites.run(suite, kind, tmp_path)
+        excepted = suites.exceptions(suite, kind)
+        again = suites.short_of(native, ours, excepted)
+        if again and ours.complete:
+            folder = tmp_path / "again"
+            folder.mkdir()
+            ours = suites.repeated(suite, kind, folder, ours, again)
         counts = f"{suite} on {kind}: {ours.summary()}; native: {native.summary()}"
+        if again:
+            counts += f"; run again by themselves: {', '.join(again)}"
         with capfd.disabled():
             print(f"\n{counts}", file=sys.stderr)  # noqa: T201 - the counts are what one asks for
-        found = suites.differences(native, ours, suites.exceptions(suite, kind))
+        found = suites.differences(native, ours, excepted)
         assert not found, "\n\n".join([counts, *found])
 
     return run_and_compare

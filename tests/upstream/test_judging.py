@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from . import suites
 from .suites import Record, differences
 
@@ -54,6 +56,26 @@ def test_a_reactor_that_cannot_be_made_fails_its_tests(tmp_path: Path) -> None:
     assert ours.outcomes
     for name, (outcome, detail) in ours.outcomes.items():
         assert (outcome, "cannot be made" in detail) == ("failed", True), name
+
+
+def test_only_what_fails_without_a_reason_is_run_again() -> None:
+    native = record(a="passed", b="passed", c="failed", d="passed", e="skipped")
+    ours = record(a="failed", b="skipped", c="failed", d="failed", e="failed")
+    assert suites.short_of(native, ours, {"d": "why"}) == ["a"]
+
+
+@pytest.mark.parametrize(("reactor", "outcome"), [("asyncio", "passed"), ("broken", "failed")])
+def test_what_fails_again_has_failed(reactor: str, outcome: str, tmp_path: Path) -> None:
+    name = (
+        "twisted.internet.test.test_core.SystemEventTestsBuilder_ReactorTests"
+        ".test_stopWhenNotStarted"
+    )
+    first = record(**{name: "failed", "other": "passed"})
+    second = suites.repeated("reactorbuilder", reactor, tmp_path, first, [name])
+    assert {name: kind for name, (kind, _) in second.outcomes.items()} == {
+        name: outcome,
+        "other": "passed",
+    }
 
 
 HANGING = """

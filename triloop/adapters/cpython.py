@@ -12,7 +12,17 @@ import sys
 from asyncio import selector_events
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["Callback", "Handle", "SelectorLoop", "SocketTransport", "TimerHandle", "current_loop"]
+__all__ = [
+    "Callback",
+    "Handle",
+    "SelectorLoop",
+    "SocketTransport",
+    "TimerHandle",
+    "current_loop",
+    "has_work",
+    "is_reopenable",
+    "reopen",
+]
 
 if TYPE_CHECKING:
     import socket
@@ -100,3 +110,24 @@ def current_loop() -> asyncio.AbstractEventLoop | None:
             return None
     policy = asyncio.events._event_loop_policy  # type: ignore[attr-defined]
     return getattr(getattr(policy, "_local", None), "_loop", None)
+
+
+def is_reopenable(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether :func:`reopen` can do anything for it: for CPython's own loops, not for uvloop."""
+    return isinstance(loop, asyncio.BaseEventLoop)
+
+
+def reopen(loop: asyncio.AbstractEventLoop) -> None:
+    """Have a loop whose generators and default executor were shut down take new ones."""
+    private: Any = loop
+    if is_reopenable(loop):
+        private._asyncgens_shutdown_called = private._executor_shutdown_called = False
+        private._default_executor = None
+
+
+def has_work(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether there may be a task, an asynchronous generator or an executor to be ended in it."""
+    if asyncio.all_tasks(loop) or not is_reopenable(loop):
+        return True  # uvloop tells of its tasks only
+    private: Any = loop
+    return bool(private._asyncgens) or private._default_executor is not None

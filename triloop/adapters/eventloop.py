@@ -172,7 +172,7 @@ class ReactorEventLoop(SelectorLoop):
             )
         self._reactor = reactor
         self._outer: _Outer = (None, None)
-        self._host = ReactorHost(reactor, self._begin, self._end)
+        self._host = ReactorHost(reactor, self._begin, self._end, self._if_running)
         self._guest = LoopGuest(self)
         self._embedding = Embedding(self._host, self._guest)
         super().__init__(Poller())
@@ -216,8 +216,13 @@ class ReactorEventLoop(SelectorLoop):
         super().stop()
         self._embedding.wake()
 
+    def _if_running(self) -> ReactorEventLoop | None:
+        return self if self.is_running() else None
+
     def _stop_now(self) -> None:
         self._stopping = False
+        if self._host.is_stopping:
+            return  # the run ends when what this loop has is at its end
         if self._host.driving:
             # What is ready waits for the next run, as it does in a stock loop.
             self._embedding.detach()

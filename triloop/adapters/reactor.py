@@ -20,6 +20,7 @@ from twisted.internet.main import installReactor
 from twisted.internet.posixbase import PosixReactorBase
 
 from triloop.adapters.asyncio_host import AsyncioHost
+from triloop.adapters.orderly_stop import OrderlyStop
 from triloop.adapters.stay import Stay, no_pool
 from triloop.adapters.streams import EarlyWriter, StreamReactor
 from triloop.adapters.timers import TimedCalls
@@ -108,6 +109,9 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
         self._guest = ReactorGuest(self)
         self._embedding = Embedding(AsyncioHost(self._asyncioEventloop), self._guest)
         self._children = ChildWatch(self)
+        self.orderly_stop = OrderlyStop(
+            self, self._fire, self._loop_to_end, restartable=restartable
+        )
         super().__init__()
         _reactors.add(self)
         self._schedule_start()
@@ -254,9 +258,17 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
 
         The last thing that the shutdown does is to close the reactor's own descriptors.
         """
-        if eventType == "shutdown":
+        self.orderly_stop.fire(eventType)
+
+    def _fire(self, event: str) -> None:
+        if event == "shutdown":
             self.addSystemEventTrigger("after", "shutdown", self.close)
-        ReactorBase.fireSystemEvent(self, eventType)
+        ReactorBase.fireSystemEvent(self, event)
+
+    def _loop_to_end(self) -> asyncio.AbstractEventLoop | None:
+        """The loop, if it runs and its run ends with the reactor's."""
+        loop = self._asyncioEventloop
+        return loop if self._owns_run and loop.is_running() else None
 
     def close(self) -> None:
         """Give back the reactor's own descriptors; it leaves its loop first. Idempotent."""
@@ -285,6 +297,7 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
 
     def crash(self) -> None:
         """Leave the loop at once, and end its run if that began with this reactor's."""
+        self.orderly_stop.forget()
         ReactorBase.crash(self)
         self._embedding.detach()
         if self._owns_run and self._asyncioEventloop.is_running():
@@ -331,6 +344,7 @@ class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
         self._iterating = self._handles_signals = self.has_run = False
         self.stay = Stay(self)
         self._start_handle = self.on_stop = None
+        self.orderly_stop.forget()
         self._embedding.detach()
         self._asyncioEventloop = loop
         self._owns_run = True

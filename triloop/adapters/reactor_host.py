@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ from twisted.internet.interfaces import IReactorFDSet, IReactorTime, IReadDescri
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from triloop.adapters.orderly_stop import OrderlyStop
 from triloop.protocol import Callback, Cancellable
 
 __all__ = ["ReactorHost"]
@@ -64,16 +66,22 @@ class ReactorHost:
     """A :class:`~triloop.protocol.Host` that is a Twisted reactor.
 
     It also knows when the reactor runs: Twisted tells of the start, not of the end (``crash``
-    fires no event), so ``run`` of this one reactor is followed while the host is in use.
+    fires no event), so ``run`` of this one reactor is followed while the host is in use. So is
+    its shutdown, which waits for the end of what the guest loop has.
 
     :param reactor: one with IReactorFDSet and IReactorTime.
     :param started: called when the reactor has started to run, once for each run.
     :param ended: called when a run has ended, however.
+    :param guest_loop: gives the loop that ends when the reactor is stopped, if it runs.
     :raises TypeError: when the reactor cannot watch descriptors.
     """
 
     def __init__(
-        self, reactor: Any, started: Callable[[], None], ended: Callable[[], None]
+        self,
+        reactor: Any,
+        started: Callable[[], None],
+        ended: Callable[[], None],
+        guest_loop: Callable[[], asyncio.AbstractEventLoop | None],
     ) -> None:
         for wanted in (IReactorFDSet, IReactorTime):
             if not wanted.providedBy(reactor):
@@ -88,8 +96,9 @@ class ReactorHost:
         self._reason: BaseException | None = None
         self._trigger: Any = None
         self._run = reactor.run
-        self._followed = self._follow_run
-        reactor.run = self._followed
+        self._orderly_stop = OrderlyStop(reactor, reactor.fireSystemEvent, guest_loop)
+        self._followed = {"run": self._follow_run, "fireSystemEvent": self._orderly_stop.fire}
+        vars(reactor).update(self._followed)
         self._await_start()
 
     def _await_start(self) -> None:
@@ -105,10 +114,14 @@ class ReactorHost:
         if self._trigger is not None:
             self.reactor.removeSystemEventTrigger(self._trigger)
             self._trigger = None
-        if self.reactor.__dict__.get("run") is self._followed:
-            del self.reactor.run
+        if self.is_stopping:
+            self._orderly_stop.hurry()
+        held = vars(self.reactor)
+        for name, method in self._followed.items():
+            if held.get(name) is method:
+                del held[name]
         self._started = self._ended = _nothing
-        del self._followed
+        del self._followed, self._orderly_stop
 
     def reset(self, *, can_run: bool) -> None:
         """Forget the parent's run, in a child that ``os.fork`` has made.
@@ -117,6 +130,7 @@ class ReactorHost:
         """
         self.driving = False
         self._reason = None
+        self._orderly_stop.forget()
         _driven.discard(self.reactor)
         if can_run and self._trigger is None:
             self._await_start()
@@ -132,18 +146,25 @@ class ReactorHost:
 
     def end_run(self) -> None:
         """End the run of the reactor: for the guest only, or for good where the user began it."""
-        if not self.reactor.running:
+        reactor = self.reactor
+        if not reactor.running or self.is_stopping:
             return
         if self.driving:
-            self.reactor.crash()
-        else:
-            self.reactor.stop()
+            reactor.crash()
+        elif not reactor._stopped:
+            reactor.stop()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the run ends as soon as the guest loop has been brought to its end."""
+        return self._orderly_stop.under_way
 
     def _follow_run(self, *args: Any, **kw: Any) -> None:
         """``reactor.run``, followed by the end of the guest's and by what interrupted it."""
         try:
             self._run(*args, **kw)
         finally:
+            self._orderly_stop.forget()  # it was left by crash() instead
             self._ended()
             if self._trigger is None:
                 self._await_start()
@@ -173,7 +194,10 @@ class ReactorHost:
         """Keep ``reason`` until ``run`` returns: Twisted would log it, or cut the guest off."""
         if self._reason is None:
             self._reason = reason
-        self.end_run()
+        if self.is_stopping:
+            self._orderly_stop.hurry()
+        else:
+            self.end_run()
 
 
 def driven_reactors() -> list[Any]:

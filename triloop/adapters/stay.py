@@ -97,6 +97,7 @@ class Stay:
         if reactor._started:
             ended = asyncio.get_running_loop().create_future()
             reactor.addSystemEventTrigger("after", "shutdown", _resolve, ended)
+            reactor.orderly_stop.hurry()  # whoever is here has seen to what it would wait for
             if not reactor._stopped:
                 reactor.stop()
             await ended
