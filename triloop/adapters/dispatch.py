@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet import error
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
@@ -26,10 +26,26 @@ else:  # pragma: no cover - the BSDs and macOS
 
     POLLER = "_kq"
 
-__all__ = ["POLLER", "LeanReactor"]
+__all__ = ["POLLER", "LeanReactor", "keeps_log_context"]
 
 _BUGGY = "(buggy logPrefix method)"
 _NO_DESCRIPTOR = error.ConnectionFdescWentAway("File descriptor lost")
+
+
+_keepers: set[type] = set()
+_Class = TypeVar("_Class", bound=type)
+
+
+def keeps_log_context(kind: _Class) -> _Class:
+    """Decorate a class of selectables that are read from without ceremony.
+
+    They keep the context of their log at hand, whose prefix is their ``logstr``, and leave the
+    poller before their descriptor is closed. It is not inherited.
+    """
+    #: The context, and what it was made from: the one around it, and the prefix.
+    kind.log_context = None, None, {}  # type: ignore[attr-defined]
+    _keepers.add(kind)
+    return kind
 
 
 class LeanReactor(PollReactor):
@@ -39,9 +55,6 @@ class LeanReactor(PollReactor):
     connected, and whoever runs the loop gets the exception. On the BSDs and macOS it is
     Twisted's KQueueReactor, with no other way than that one's.
     """
-
-    #: The classes of those who keep their log context, and leave the poller before they close.
-    _lean: frozenset[type] = frozenset()
 
     def __init__(self) -> None:
         self._early: list[EarlyWriter] = []
@@ -119,13 +132,13 @@ class LeanReactor(PollReactor):
         top = len(contexts)
         contexts.append(around)
         selectables: dict[int, Any] = self._selectables
-        lean: Any = self._lean
+        keepers: Any = _keepers
         try:
             for fd, event in events:
                 selectable: Any = selectables.get(fd)
                 why, read = None, True
                 try:
-                    if event == EPOLLIN and selectable.__class__ in lean:
+                    if event == EPOLLIN and selectable.__class__ in keepers:
                         made_in, prefix, made = selectable.log_context
                         if made_in is around and prefix is selectable.logstr:
                             contexts[top] = made
@@ -186,14 +199,14 @@ class LeanReactor(PollReactor):
 
 
 def _log_context(selectable: Any, around: list[dict[Any, Any]]) -> dict[Any, Any]:
-    """The context in which ``selectable`` logs; a connection of ours keeps it at hand.
+    """The context in which ``selectable`` logs; one that keeps it is given it.
 
     :param around: the contexts that are in force, the innermost last.
     """
     outer = next(one[ILogContext] for one in reversed(around) if ILogContext in one)
     prefix = _prefix(selectable)
     made: dict[Any, Any] = {ILogContext: {**outer, "system": prefix}}
-    if hasattr(selectable, "log_context"):
+    if selectable.__class__ in _keepers:
         selectable.log_context = around[-1], prefix, made
     return made
 

@@ -20,6 +20,7 @@ from twisted.internet.main import installReactor
 from twisted.internet.posixbase import PosixReactorBase
 
 from triloop.adapters.asyncio_host import AsyncioHost
+from triloop.adapters.datagrams import DatagramReactor
 from triloop.adapters.orderly_stop import OrderlyStop
 from triloop.adapters.stay import Stay, no_pool
 from triloop.adapters.streams import EarlyWriter, StreamReactor
@@ -63,7 +64,7 @@ class ReactorGuest:
             reactor._asyncioEventloop.stop()
 
 
-class TornadoReactor(TimedCalls, StreamReactor, AsyncioSelectorReactor):
+class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelectorReactor):
     """A Twisted reactor that runs inside an asyncio loop, and so inside Tornado's.
 
     It is Twisted's own poll reactor, nested: its epoll (or kqueue) descriptor is watched by

@@ -33,7 +33,7 @@ from typing import Any
 from twisted.internet import error, tcp, unix
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 
-from triloop.adapters.dispatch import LeanReactor
+from triloop.adapters.dispatch import LeanReactor, keeps_log_context
 
 __all__ = ["EarlyWriter", "StreamReactor"]
 
@@ -68,8 +68,6 @@ class EarlyWriter(tcp.Connection):
     opening: object = _BUFFERED
     #: Descriptors that wait to be passed with the next bytes; on UNIX connections only.
     _sendmsgQueue: Any = ()
-    #: The context of the log, and what it was made from: the one around it, and the log prefix.
-    log_context: tuple[object, str | None, dict[object, object]] = (None, None, {})
 
     def startWriting(self) -> None:
         """Have ``doWrite`` called: once now, and then whenever the socket is writable."""
@@ -242,10 +240,20 @@ class TCPStream(EarlyWriter):
             super().writeSequence(chunks)
 
 
+@keeps_log_context
 class Server(TCPStream, tcp.Server):
     """The server's end of a TCP connection."""
 
+    _host: Any = None
 
+    def getHost(self) -> Any:
+        """See :meth:`twisted.internet.interfaces.ITCPTransport.getHost`; it stays the same."""
+        if self._host is None:
+            self._host = super().getHost()
+        return self._host
+
+
+@keeps_log_context
 class Client(TCPStream, tcp.Client):
     """The client's end of a TCP connection."""
 
@@ -263,10 +271,12 @@ class Connector(tcp.Connector):
         return Client(self.host, self.port, self.bindAddress, self, self.reactor)
 
 
+@keeps_log_context
 class UNIXServer(EarlyWriter, unix.Server):
     """The server's end of a UNIX connection."""
 
 
+@keeps_log_context
 class UNIXClient(EarlyWriter, unix.Client):
     """The client's end of a UNIX connection."""
 
@@ -286,8 +296,6 @@ class UNIXConnector(unix.Connector):
 
 class StreamReactor(LeanReactor):
     """IReactorTCP, IReactorUNIX and IReactorSocket with the transports of this room."""
-
-    _lean = frozenset({Server, Client, UNIXServer, UNIXClient})
 
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Port:
         """See :meth:`twisted.internet.interfaces.IReactorTCP.listenTCP`."""

@@ -1,0 +1,67 @@
+"""The UDP ports that a :class:`TornadoReactor` hands out.
+
+They are Twisted's own, with one difference: the address that a datagram is sent to is not taken
+apart each time. Twisted sees three times to it that it is an address and no name; that costs more
+than to send the datagram.
+"""
+
+from __future__ import annotations
+
+import socket
+from functools import lru_cache
+from typing import Any
+
+from twisted.internet import error, udp
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+
+from triloop.adapters.dispatch import LeanReactor, keeps_log_context
+
+__all__ = ["DatagramReactor"]
+
+_REMEMBERED = 4096
+
+_is_ipv4 = lru_cache(_REMEMBERED)(isIPAddress)
+_is_ipv6 = lru_cache(_REMEMBERED)(isIPv6Address)
+
+
+@keeps_log_context
+class Port(udp.Port):
+    """A UDP port that remembers what an address is."""
+
+    def __init__(self, *args: Any, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        self._is_address = _is_ipv6 if self.addressFamily == socket.AF_INET6 else _is_ipv4
+
+    def write(self, datagram: bytes, addr: tuple[str, int] | None = None) -> None:
+        """See :meth:`twisted.internet.interfaces.IUDPTransport.write`."""
+        if not addr or self._connectedAddr or not self._is_address(addr[0]):
+            return super().write(datagram, addr)
+        try:
+            # Twisted's gives the number of bytes back, against its own annotation.
+            return self.socket.sendto(datagram, addr)  # type: ignore[return-value]
+        except OSError:
+            return super().write(datagram, addr)  # which knows what to make of the error
+
+
+class DatagramReactor(LeanReactor):
+    """IReactorUDP, and IReactorSocket for datagrams, with the port of this room."""
+
+    def listenUDP(
+        self, port: int, protocol: Any, interface: str = "", maxPacketSize: int = 8192
+    ) -> Port:
+        """See :meth:`twisted.internet.interfaces.IReactorUDP.listenUDP`."""
+        listening = Port(port, protocol, interface, maxPacketSize, self)
+        listening.startListening()
+        return listening
+
+    def adoptDatagramPort(
+        self, fileDescriptor: int, addressFamily: int, protocol: Any, maxPacketSize: int = 8192
+    ) -> Port:
+        """See :meth:`twisted.internet.interfaces.IReactorSocket.adoptDatagramPort`."""
+        if addressFamily not in {socket.AF_INET, socket.AF_INET6}:
+            raise error.UnsupportedAddressFamily(addressFamily)
+        listening: Port = Port._fromListeningDescriptor(
+            self, fileDescriptor, addressFamily, protocol, maxPacketSize=maxPacketSize
+        )
+        listening.startListening()
+        return listening
