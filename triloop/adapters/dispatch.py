@@ -32,7 +32,7 @@ _BUGGY = "(buggy logPrefix method)"
 _NO_DESCRIPTOR = error.ConnectionFdescWentAway("File descriptor lost")
 
 
-_keepers: set[type] = set()
+_keepers: Any = set()
 _Class = TypeVar("_Class", bound=type)
 
 
@@ -132,7 +132,7 @@ class LeanReactor(PollReactor):
         top = len(contexts)
         contexts.append(around)
         selectables: dict[int, Any] = self._selectables
-        keepers: Any = _keepers
+        keepers = _keepers
         try:
             for fd, event in events:
                 selectable: Any = selectables.get(fd)

@@ -10,17 +10,17 @@ everything keeps its order and its meaning: several writes of one callback leave
 producers, half-close, ``loseConnection``, TLS and passed descriptors work as ever. Where the
 kernel does not take it all, the rest waits for the poller as before.
 
-On a TCP connection the first thing that a protocol writes while it is handed what was read, its
-*answer*, does not even see the buffers, if they are empty and nothing else is under way:
+What a protocol writes while it is handed what was read, its *answer*, is not even wished for
+where nothing else is under way; the end of ``doRead`` knows of it:
 
 ::
 
-    answer     | meaning                              | write              | startWriting
-    -----------+--------------------------------------+--------------------+-------------------
-    None       | no doRead is under way               | buffers, wishes    | with a batch
-    OPEN       | nothing was written in this doRead   | becomes the answer | BUFFERED
-    some bytes | the answer                           | BUFFERED           | BUFFERED, after it
-    BUFFERED   | the end of doRead will write it out  | buffers, wishes    | at its end
+    answer    | meaning                                | write                | startWriting
+    ----------+----------------------------------------+----------------------+-------------
+    None      | no doRead is under way                 | buffers, then wishes | with a batch
+    BUFFERED  | the end of doRead grants wishes        | buffers, then wishes | at that end
+    OPEN      | it writes out whatever there is        | buffers              | BUFFERED
+    STREAMED  | the same, with a streaming producer    | buffers, may pause   | BUFFERED
 """
 
 from __future__ import annotations
@@ -43,9 +43,8 @@ _FULL = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS)
 #: An early write that is due at the end of the connection's own doRead.
 _OWN = object()
 
-#: Of an answer: see the table above.
-_OPEN = object()
-_BUFFERED = object()
+#: What becomes of an answer: see the table above.
+_BUFFERED, _OPEN, _STREAMED = object(), object(), object()
 
 
 class EarlyWriter(tcp.Connection):
@@ -63,8 +62,8 @@ class EarlyWriter(tcp.Connection):
     polled = False
     #: See the table above.
     answer: object | None = None
-    #: What the answer is at the beginning of ``doRead``: ``_OPEN`` once a write went straight
-    #: through, until one does not, or a producer or TLS comes between.
+    #: What ``answer`` is at the beginning of ``doRead``: ``_BUFFERED`` until a write went straight
+    #: through, and again when one does not, or when a producer or TLS comes between.
     opening: object = _BUFFERED
     #: Descriptors that wait to be passed with the next bytes; on UNIX connections only.
     _sendmsgQueue: Any = ()
@@ -72,11 +71,10 @@ class EarlyWriter(tcp.Connection):
     def startWriting(self) -> None:
         """Have ``doWrite`` called: once now, and then whenever the socket is writable."""
         self.opening = _BUFFERED
-        if self.answer is not None:
-            self._buffer_answer()
         if self.polled or self.early is not None:
             return
         if self.answer is not None:
+            self.answer = _BUFFERED
             self.early = _OWN
         elif self.connected:
             self.early = self.reactor.write_early(self)
@@ -93,38 +91,32 @@ class EarlyWriter(tcp.Connection):
             self.reactor.removeWriter(self)
 
     def _poll(self) -> None:
+        self.opening = _BUFFERED
         self.early = None
         self.polled = True
         self.reactor.addWriter(self)
 
-    def _buffer_answer(self) -> None:
-        """Put the answer where it has to be for other things to come after it."""
-        answer, self.answer = self.answer, _BUFFERED
-        if isinstance(answer, bytes):
-            self._tempDataBuffer.insert(0, answer)
-            self._tempDataLen += len(answer)
-
-    def _end_answers(self) -> None:
-        """Send what was written as it was meant, ahead of what changes the meaning of a write."""
+    def _close_answer(self) -> None:
+        """Keep what was written apart from what comes now, which changes what a write means."""
         self.opening = _BUFFERED
-        if self.answer.__class__ is bytes:
-            self.startWriting()
-        elif self.answer is not None:
+        if self.answer is _OPEN or self.answer is _STREAMED:
             self.answer = _BUFFERED
+            if self._tempDataLen:
+                self.startWriting()
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """See :meth:`twisted.internet.interfaces.IConsumer.registerProducer`."""
-        self._end_answers()
+        self._close_answer()
         super().registerProducer(producer, streaming)
 
     def startTLS(self, *args: Any, **kw: Any) -> None:
         """See :meth:`twisted.internet.interfaces.ITLSTransport.startTLS`."""
-        self._end_answers()
+        self._close_answer()
         super().startTLS(*args, **kw)
 
     def doRead(self) -> Any:
         """As Twisted's; then write what the protocol has answered."""
-        self._end_answers()
+        self._close_answer()
         self.answer = _BUFFERED
         try:
             why = super().doRead()
@@ -144,8 +136,7 @@ class EarlyWriter(tcp.Connection):
 
     def _keep_answer(self) -> None:
         """Leave to the poller what was written before an error, which may be an interrupt."""
-        if self.answer.__class__ is bytes:
-            self.startWriting()
+        self._close_answer()
         self.answer = None
         if self.early is _OWN:
             self._poll()
@@ -163,23 +154,26 @@ class EarlyWriter(tcp.Connection):
             or (producer is not None and (not self.streamingProducer or self.producerPaused))
             or self._aborting
             or self._sendmsgQueue
-            or not 0 < self._tempDataLen <= self.SEND_LIMIT
+            or not self._tempDataLen
         ):
             why = self.doWrite()
             if not why and self.early is granted:
                 self._poll()
             return why
+        self.early = None
+        if not self.TLS and not self._writeDisconnected:
+            self.opening = _OPEN if producer is None else _STREAMED
+        return self._send()
+
+    def _send(self) -> Any:
+        """Send now what was written, as much as can be; why the connection is lost, if it is.
+
+        There is something, and nothing is left of earlier sends.
+        """
         chunks = self._tempDataBuffer
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         chunks.clear()
         self._tempDataLen = 0
-        self.early = None
-        if producer is None and not self.TLS and not self._writeDisconnected:
-            self.opening = _OPEN
-        return self._send(data)
-
-    def _send(self, data: bytes) -> Any:
-        """Send now, with empty buffers, what can be sent; why the connection is lost, if it is."""
         try:
             sent = self.socket.send(data)
         except OSError as problem:
@@ -187,7 +181,6 @@ class EarlyWriter(tcp.Connection):
                 return CONNECTION_LOST
             sent = 0
         if sent != len(data):
-            self.opening = _BUFFERED
             self.dataBuffer = data
             self.offset = sent
             self._poll()
@@ -208,7 +201,7 @@ class TCPStream(EarlyWriter):
         if not data:
             return CONNECTION_DONE
         if self.answer is not None:  # the reactor was iterated by a callback of this connection
-            self._end_answers()
+            self._close_answer()
         self.answer = self.opening
         try:
             self.protocol.dataReceived(data)
@@ -216,18 +209,24 @@ class TCPStream(EarlyWriter):
             self._keep_answer()
             raise
         answer, self.answer = self.answer, None
-        if answer.__class__ is bytes:
-            why = self._send(answer)
-            if why:
-                self.reactor.lose(self, why, False)
+        if answer is _OPEN or answer is _STREAMED:
+            if self._tempDataLen:
+                why = self._send()
+                if why:
+                    self.reactor.lose(self, why, False)
         elif self.early is _OWN:
             self._answer()
         return None
 
     def write(self, data: bytes) -> None:
         """See :meth:`twisted.internet.interfaces.ITransport.write`."""
-        if self.answer is _OPEN and data.__class__ is bytes and data:
-            self.answer = data
+        answer = self.answer
+        if (answer is _OPEN or answer is _STREAMED) and data.__class__ is bytes:
+            self._tempDataBuffer.append(data)
+            self._tempDataLen += len(data)
+            if answer is _STREAMED and self._tempDataLen > self.bufferSize:
+                self._maybePauseProducer()
+                self.startWriting()
         else:
             super().write(data)
 
