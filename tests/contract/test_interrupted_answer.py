@@ -13,23 +13,30 @@ import triloop
 
 
 class AnswersAndInterrupts(Protocol):
-    """Answers the first bytes, and is interrupted in the middle of it."""
+    """Answers, and is interrupted in the middle of the answer to ``this``."""
 
     def dataReceived(self, data: bytes) -> None:
         assert self.transport is not None
         self.transport.write(b"answer to " + data)
-        raise KeyboardInterrupt
+        if data == b"this":
+            raise KeyboardInterrupt
 
 
-def test_an_answer_survives_an_interrupt() -> None:
+@pytest.mark.parametrize("before", [b"", b"that"], ids=["the first", "a later"])
+def test_an_answer_survives_an_interrupt(before: bytes) -> None:
     loop = asyncio.new_event_loop()
     with triloop.TornadoReactor(loop) as reactor:
         port: Any = reactor.listenTCP(
             0, Factory.forProtocol(AnswersAndInterrupts), interface="127.0.0.1"
         )
         client = socket.create_connection(("127.0.0.1", port.getHost().port), timeout=10)
-        client.sendall(b"this")
         with client:
+            if before:
+                client.sendall(before)
+                reactor.callLater(0.2, loop.stop)
+                loop.run_forever()
+                assert client.recv(100) == b"answer to " + before
+            client.sendall(b"this")
             with pytest.raises(KeyboardInterrupt):
                 loop.run_forever()
             reactor.callLater(0.2, loop.stop)

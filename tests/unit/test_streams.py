@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.protocol import Factory, Protocol
-from twisted.logger import globalLogPublisher
+from twisted.logger import ILogObserver, globalLogPublisher
+from zope.interface import implementer
 
+from tests.contract.certificates import Certificate
 from tests.upstream.loops import dispose_of
 from triloop import TornadoReactor
 from triloop.adapters.streams import TCPStream
@@ -37,6 +42,8 @@ class Connection(Protocol):
 
     def connectionMade(self) -> None:
         self.transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
+        if self.scene in PRODUCED:
+            self.transport.registerProducer(Producer(self, lambda: None), True)
 
     def dataReceived(self, data: bytes) -> None:
         if data.startswith(b"hello"):
@@ -46,6 +53,9 @@ class Connection(Protocol):
             self.note("scene over")
         elif data == b"outside":
             self.reactor.callLater(0, self.scene, self)
+        elif data == b"more":
+            self.transport.write(data)
+            self.note("more")
 
     def connectionLost(self, reason: Any = None) -> None:
         self.note("lost", reason.type.__name__)
@@ -96,23 +106,32 @@ def tcp_pair() -> tuple[socket.socket, socket.socket]:
     return near, far
 
 
-def converse(far: socket.socket, cue: bytes, greetings: int) -> bytes:
-    """Say hello, give the cue, hear everything until the end."""
+def greet(far: socket.socket, greetings: int) -> None:
+    """After the first answer, the next ones may go the short way."""
+    for greeting in (b"hello", b"hello again")[:greetings]:
+        far.sendall(greeting)
+        assert far.recv(100) == greeting
+
+
+def converse(cue: bytes, greetings: int, far: socket.socket) -> bytes:
+    """Say hello, give the cue, ask for more, hear everything until the end."""
     heard = b""
     with far:
-        for greeting in (b"hello", b"hello again")[:greetings]:
-            far.sendall(greeting)
-            heard += far.recv(100)
+        greet(far, greetings)
         far.sendall(cue)
+        time.sleep(0.02)
         try:
+            far.sendall(b"more")
             while data := far.recv(1 << 20):
                 heard += data
-        except ConnectionResetError:
+        except ConnectionError:
             heard += b" reset"
     return heard
 
 
-def play(world: Any, scene: Scene, cue: bytes, greetings: int) -> tuple[list[object], bytes]:
+def play(
+    world: Any, scene: Scene, talk: Callable[[socket.socket], bytes]
+) -> tuple[list[object], bytes]:
     """What the connection saw, and what its peer heard."""
     with world() as reactor, ThreadPoolExecutor(1) as pool:
         near, far = tcp_pair()
@@ -123,7 +142,7 @@ def play(world: Any, scene: Scene, cue: bytes, greetings: int) -> tuple[list[obj
             reactor.adoptStreamConnection, near.fileno(), socket.AF_INET, factory
         )
         reactor.callWhenRunning(near.close)
-        heard = pool.submit(converse, far, cue, greetings)
+        heard = pool.submit(talk, far)
         reactor.run(installSignalHandlers=False)
         return connection.events, heard.result()
 
@@ -146,16 +165,27 @@ def writes_what_does_not_fit(connection: Connection) -> None:
     connection.transport.loseConnection()
 
 
+def waits_for_the_rest(connection: Connection) -> None:
+    """And for what it writes when it is asked for more, which comes after it."""
+
+    def end() -> None:
+        connection.note(len(connection.transport.dataBuffer))
+        connection.transport.loseConnection()
+
+    connection.transport.write(LARGE)
+    connection.reactor.callLater(0.3, end)
+
+
 def writes_no_bytes(connection: Connection) -> None:
-    for wrong in ("text", bytearray(b"array"), None):
-        try:
-            connection.transport.write(wrong)
-        except TypeError as error:
-            connection.note(str(error))
-    try:
-        connection.transport.writeSequence([b"right", "wrong"])
-    except TypeError as error:
-        connection.note(str(error))
+    transport = connection.transport
+    for write, wrong in (
+        (transport.write, "text"),
+        (transport.write, bytearray(b"array")),
+        (transport.writeSequence, [b"right", "wrong"]),
+    ):
+        with pytest.raises(TypeError) as caught:
+            write(wrong)
+        connection.note(str(caught.value))
     connection.transport.loseConnection()
 
 
@@ -181,6 +211,8 @@ def half_closes(connection: Connection) -> None:
 def streams(connection: Connection, *sizes: int) -> None:
     """Has a streaming producer, and writes that many bytes at a time."""
     transport = connection.transport
+    if connection.scene not in PRODUCED:
+        transport.registerProducer(Producer(connection, lambda: None), True)
 
     def end() -> None:
         connection.note("ends", transport.producerPaused)
@@ -188,7 +220,6 @@ def streams(connection: Connection, *sizes: int) -> None:
         transport.write(b"end")
         transport.loseConnection()
 
-    transport.registerProducer(Producer(connection, lambda: None), True)
     for size in sizes:
         transport.write(b"s" * size)
         connection.note("wrote", size, transport.producerPaused)
@@ -222,6 +253,14 @@ def streams_and_is_lost(connection: Connection) -> None:
     connection.reactor.callLater(0.1, connection.transport.abortConnection)
 
 
+def streams_from_the_start(connection: Connection) -> None:
+    streams(connection, 10, FULL - 10)
+
+
+def streams_too_much_from_the_start(connection: Connection) -> None:
+    streams(connection, 10, FULL, len(LARGE))
+
+
 def pulls(connection: Connection) -> None:
     """Has a producer that writes when it is asked to."""
     rest = [b"a" * 10, LARGE, b"b" * 10]
@@ -239,9 +278,13 @@ def pulls(connection: Connection) -> None:
     connection.note("registered")
 
 
+#: Those whose connection has a producer before it hears anything.
+PRODUCED = [streams_from_the_start, streams_too_much_from_the_start]
 SCENES = [
+    *PRODUCED,
     writes,
     writes_what_does_not_fit,
+    waits_for_the_rest,
     writes_no_bytes,
     writes_and_aborts,
     writes_and_fails,
@@ -259,9 +302,14 @@ SCENES = [
 @pytest.fixture
 def _quiet() -> Iterator[None]:
     """Nothing is printed of errors that are meant to be."""
-    globalLogPublisher.addObserver(len)
+
+    @implementer(ILogObserver)
+    def ignore(event: Any) -> None:
+        pass
+
+    globalLogPublisher.addObserver(ignore)
     yield
-    globalLogPublisher.removeObserver(len)
+    globalLogPublisher.removeObserver(ignore)
 
 
 @pytest.mark.usefixtures("_quiet")
@@ -271,4 +319,29 @@ def _quiet() -> Iterator[None]:
 def test_as_on_twisteds_own_reactor(scene: Scene, cue: bytes, greetings: int) -> None:
     if scene is writes_and_fails and cue == b"outside":
         pytest.skip("an error in a timed call ends no connection")
-    assert play(ours, scene, cue, greetings) == play(native, scene, cue, greetings)
+    talk = partial(converse, cue, greetings)
+    assert play(ours, scene, talk) == play(native, scene, talk)
+
+
+@pytest.mark.filterwarnings("ignore:Passing pyOpenSSL .* is deprecated")
+@pytest.mark.parametrize("world", [native, ours])
+def test_tls_begins_with_the_write_after_it(world: Any, tmp_path: Path) -> None:
+    certificate = Certificate.make(tmp_path / "localhost.pem")
+
+    def goes_on_in_tls(connection: Connection) -> None:
+        connection.transport.write(b"plain")
+        connection.transport.startTLS(certificate.server_options())
+        connection.transport.write(b"secret")
+        connection.transport.loseConnection()
+
+    def hear(far: socket.socket) -> bytes:
+        greet(far, 2)
+        far.sendall(b"within")
+        heard = far.recv(len(b"plain"))
+        with certificate.client_context().wrap_socket(far, server_hostname="localhost") as secure:
+            while data := secure.recv(100):
+                heard += data
+        return heard
+
+    _, heard = play(world, goes_on_in_tls, hear)
+    assert heard == b"plainsecret"
