@@ -6,6 +6,7 @@
 #   make test-all             the tests on every Python found, on the oldest and the newest dependencies
 #   make coverage             the tests, with a report of the lines and branches they missed
 #   make bench                every event loop side by side, by the CPU time of a request (BENCH_ARGS)
+#   make bench-docs           the same for the documentation: its charts and tables, made anew
 #   make docs                 the documentation, in docs/_build/html
 
 PYTHON ?= python3
@@ -21,7 +22,7 @@ BENCH_ARGS ?=
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test check lint types imports fragments engine test-all coverage bench docs system-tools clean
+.PHONY: demo test check lint types imports fragments engine test-all coverage bench bench-docs docs system-tools clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "triloop needs Python 3.10 or later; set PYTHON=...")'
@@ -80,6 +81,13 @@ coverage: $(STAMP) system-tools
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+# It wants the machine for itself.
+BENCH_DOCS := docs/_static/benchmarks
+bench-docs: $(STAMP)
+	mkdir -p $(BENCH_DOCS)
+	$(BIN)/python -m benchmarks --rounds 3 --passes 2 $(BENCH_ARGS) \
+	  --json $(BENCH_DOCS)/results.json --svg $(BENCH_DOCS) --markdown $(BENCH_DOCS)/results.md
 
 clean:
 	rm -rf $(VENV) .nox build dist docs/_build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache

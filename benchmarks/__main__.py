@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import sys
 from dataclasses import replace
@@ -30,10 +31,11 @@ def main() -> int:
         results = measure(_jobs(options), _plan(options), _tell)
     if options.json:
         options.json.write_text(json.dumps(results.as_json(), indent=1) + "\n")
-    if options.svg:
-        write_charts(results, options.svg)
+    charts = write_charts(results, options.svg) if options.svg else []
     if options.markdown:
-        options.markdown.write_text(markdown(results))
+        beside = options.markdown.parent
+        names = [os.path.relpath(chart, beside) for chart in charts]
+        options.markdown.write_text(markdown(results, names))
     sys.stdout.write(tables(results))
     verdicts = targets.judge(results)
     if verdicts:
@@ -61,7 +63,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--read", type=Path, help="measure nothing: show a JSON file")
     parser.add_argument("--json", type=Path, help="a file for all samples")
     parser.add_argument("--svg", type=Path, help="a directory for the charts")
-    parser.add_argument("--markdown", type=Path, help="a file for the tables")
+    parser.add_argument("--markdown", type=Path, help="a file for tables and --svg charts")
     return parser.parse_args()
 
 

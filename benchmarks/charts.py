@@ -51,17 +51,21 @@ text { font: 13px system-ui, sans-serif; fill: #24292f; }
 _Group = tuple[Job, list[tuple[str, Sample]]]
 
 
-def write_charts(results: Results, directory: Path) -> None:
+def write_charts(results: Results, directory: Path) -> list[Path]:
     """Write a chart for every kind of job that was measured.
 
     :param directory: where the files go; it is made if need be.
+    :returns: the files.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    written = []
     for name, title, kind, point in _CHARTS:
         groups = _groups(results, kind, point)
         if groups:
-            text = chart(title, groups, describe(results))
-            (directory / f"benchmark-{name}.svg").write_text(text)
+            path = directory / f"{name}.svg"
+            path.write_text(chart(title, groups, describe(results)))
+            written.append(path)
+    return written
 
 
 def _groups(results: Results, kind: str, point: Point) -> list[_Group]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+from benchmarks import targets
 from benchmarks.jobs import BARE, JOBS, Job, Point
 from benchmarks.results import Key, Results, Sample
 
@@ -52,9 +54,16 @@ def _rows(results: Results, job: Job, point: Point) -> Iterator[tuple[str, Sampl
             yield contender, one, one.cpu / baseline.cpu if baseline else float("nan")
 
 
-def markdown(results: Results) -> str:
-    """The same for the documentation: CPU microseconds, a table a job, a column a point."""
+def markdown(results: Results, charts: list[str]) -> str:
+    """The same for the documentation: CPU microseconds, a table a job, a column a point.
+
+    :param charts: the names of charts, relative to the page.
+    """
     parts = [f"Measured on {describe(results)}; medians of {_samples(results)} samples.\n"]
+    parts.extend(f"![{Path(chart).stem.replace('-', ' ')}]({chart})\n" for chart in charts)
+    parts.append("## Targets\n")
+    parts.append(targets.markdown(targets.judge(results)))
+    parts.append("## All figures\n")
     for job in JOBS:
         points = [p for p in job.points if any(True for _ in _rows(results, job, p))]
         if points:

@@ -19,7 +19,7 @@ from benchmarks.jobs import (
 )
 from benchmarks.results import Key, Results
 
-__all__ = ["TARGETS", "Target", "Verdict", "judge", "needs", "table"]
+__all__ = ["TARGETS", "Target", "Verdict", "judge", "markdown", "needs", "table"]
 
 _ONE = Point(1, 1024)
 _FIFTY = Point(50, 1024)
@@ -166,14 +166,35 @@ def table(verdicts: list[Verdict]) -> str:
 
 
 def _line(verdict: Verdict) -> str:
+    ours, other = f"{verdict.ours:>10.2f}", f"{verdict.other:>10.2f}"
+    what, against, bar = _words(verdict)
+    return (
+        f"{what}\n{'  ' + verdict.target.ours + ' : ' + against:<52}"
+        f"{ours}{other}{verdict.ratio:>8.2f}{bar:>9}  {_outcome(verdict)}"
+    )
+
+
+def _words(verdict: Verdict) -> tuple[str, str, str]:
+    """What was done, what ours is compared with, and the bar."""
     target = verdict.target
     what = target.job if target.figure == "cpu" else f"{target.job}, {target.figure}"
     if target.point != _ALONE:
         what += f" ({target.point})"
     against = target.other if target.other != target.ours else str(target.other_point)
-    bar = f"{'<=' if target.at_most else '>='} {target.bar:.2f}"
-    return (
-        f"{what}\n{'  ' + target.ours + ' : ' + against:<52}"
-        f"{verdict.ours:>10.2f}{verdict.other:>10.2f}{verdict.ratio:>8.2f}{bar:>9}"
-        f"  {'reached' if verdict.holds else 'MISSED'}"
-    )
+    return what, against, f"{'<=' if target.at_most else '>='} {target.bar:.2f}"
+
+
+def _outcome(verdict: Verdict) -> str:
+    return "reached" if verdict.holds else "MISSED"
+
+
+def markdown(verdicts: list[Verdict]) -> str:
+    """The same for the documentation."""
+    lines = ["| job | ours | against | ratio | bar | |", "|---|---|---|---:|---:|---|"]
+    for verdict in verdicts:
+        what, against, bar = _words(verdict)
+        sign, figure = bar.split()
+        bar = f"{'at most' if sign == '<=' else 'at least'} {figure}"
+        cells = [what, verdict.target.ours, against, f"{verdict.ratio:.2f}", bar, _outcome(verdict)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"

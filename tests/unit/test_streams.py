@@ -58,7 +58,8 @@ class Connection(Protocol):
             self.note("more")
 
     def connectionLost(self, reason: Any = None) -> None:
-        self.note("lost", reason.type.__name__)
+        unsent = sum(map(len, self.transport._tempDataBuffer)) + len(self.transport.dataBuffer)
+        self.note("lost", reason.type.__name__, unsent)
         self.reactor.stop()
 
 
@@ -200,6 +201,20 @@ def writes_and_fails(connection: Connection) -> None:
     raise ArithmeticError("meant to be")
 
 
+def iterates(connection: Connection) -> None:
+    """Waits within a callback for what comes of it."""
+    transport = connection.transport
+    transport.write(b"before")
+    connection.note("iterates")
+    deadline = time.monotonic() + 10
+    while ("more",) not in connection.events and time.monotonic() < deadline:
+        connection.reactor.iterate(0.1)
+    connection.reactor.iterate(0)
+    connection.note(bool(transport._tempDataBuffer or transport.dataBuffer))
+    transport.write(b"after")
+    transport.loseConnection()
+
+
 def half_closes(connection: Connection) -> None:
     connection.transport.write(b"before")
     connection.transport.loseWriteConnection()
@@ -257,6 +272,10 @@ def streams_from_the_start(connection: Connection) -> None:
     streams(connection, 10, FULL - 10)
 
 
+def streams_a_byte_too_many_from_the_start(connection: Connection) -> None:
+    streams(connection, FULL, 1)
+
+
 def streams_too_much_from_the_start(connection: Connection) -> None:
     streams(connection, 10, FULL, len(LARGE))
 
@@ -279,7 +298,11 @@ def pulls(connection: Connection) -> None:
 
 
 #: Those whose connection has a producer before it hears anything.
-PRODUCED = [streams_from_the_start, streams_too_much_from_the_start]
+PRODUCED = [
+    streams_from_the_start,
+    streams_a_byte_too_many_from_the_start,
+    streams_too_much_from_the_start,
+]
 SCENES = [
     *PRODUCED,
     writes,
@@ -288,6 +311,7 @@ SCENES = [
     writes_no_bytes,
     writes_and_aborts,
     writes_and_fails,
+    iterates,
     half_closes,
     streams_little,
     streams_just_as_much_as_fits,

@@ -309,6 +309,7 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
         self.runUntilCurrent()
         loop = self._asyncioEventloop
         if loop.is_running() or asyncio._get_running_loop() is not None:
+            self.begin_inner_iteration()
             self.doIteration(delay)
         else:
             self._iterate_loop(delay)

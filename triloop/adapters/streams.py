@@ -116,12 +116,11 @@ class EarlyWriter(tcp.Connection):
 
     def doRead(self) -> Any:
         """As Twisted's; then write what the protocol has answered."""
-        self._close_answer()
         self.answer = _BUFFERED
         try:
             why = super().doRead()
         except BaseException:
-            self._keep_answer()
+            self.leave_to_poller()
             raise
         self.answer = None
         if why is None and self.early is _OWN:
@@ -134,8 +133,11 @@ class EarlyWriter(tcp.Connection):
         if why:
             self.reactor.lose(self, why, False)
 
-    def _keep_answer(self) -> None:
-        """Leave to the poller what was written before an error, which may be an interrupt."""
+    def leave_to_poller(self) -> None:
+        """Have the poller see to what was written in a ``doRead`` that does not end as it should.
+
+        It fails, perhaps by an interrupt; or the reactor is iterated within it.
+        """
         self._close_answer()
         self.answer = None
         if self.early is _OWN:
@@ -200,13 +202,11 @@ class TCPStream(EarlyWriter):
             return CONNECTION_LOST
         if not data:
             return CONNECTION_DONE
-        if self.answer is not None:  # the reactor was iterated by a callback of this connection
-            self._close_answer()
         self.answer = self.opening
         try:
             self.protocol.dataReceived(data)
         except BaseException:
-            self._keep_answer()
+            self.leave_to_poller()
             raise
         answer, self.answer = self.answer, None
         if answer is _OPEN or answer is _STREAMED:
@@ -295,6 +295,13 @@ class UNIXConnector(unix.Connector):
 
 class StreamReactor(LeanReactor):
     """IReactorTCP, IReactorUNIX and IReactorSocket with the transports of this room."""
+
+    def begin_inner_iteration(self) -> None:
+        """Keep nothing for the end of a callback that is to wait, maybe, for what comes of it."""
+        for selectable in list(self._selectables.values()):
+            if isinstance(selectable, EarlyWriter) and selectable.answer is not None:
+                selectable.leave_to_poller()
+        self.flush()
 
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Port:
         """See :meth:`twisted.internet.interfaces.IReactorTCP.listenTCP`."""

@@ -1,0 +1,85 @@
+"""The benchmark command works: it measures, judges, and writes what it is asked to write."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from benchmarks import targets
+from benchmarks.jobs import BARE, EPOLL, TORNADO, Point
+from benchmarks.processes import cores
+from benchmarks.results import Key, Results, Sample
+
+ROOT = Path(__file__).parents[2]
+BUSY = Point(50, 1024)
+
+
+def can_measure() -> bool:
+    try:
+        cores()
+    except RuntimeError:
+        return False
+    return True
+
+
+pytestmark = pytest.mark.skipif(not can_measure(), reason="needs Linux and two cores")
+
+
+def run(*options: str | Path) -> str:
+    """What the command prints."""
+    command = [sys.executable, "-m", "benchmarks", *map(str, options)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return ended.stdout
+
+
+def test_one_command_measures_and_writes(tmp_path: Path) -> None:
+    paths = {"json": tmp_path / "results.json", "svg": tmp_path, "markdown": tmp_path / "table.md"}
+    printed = run(
+        *("--jobs", "twisted-echo", "timers-reset", "--contenders", EPOLL, TORNADO),
+        *("--connections", "50", "--size", "1024"),
+        *("--seconds", "0.02", "--passes", "1", "--rounds", "1"),
+        *(part for name, path in paths.items() for part in (f"--{name}", path)),
+    )
+    results = Results.from_json(json.loads(paths["json"].read_text()))
+    busy = results.median(Key("twisted-echo", TORNADO, BUSY))
+    assert busy is not None
+    assert min(busy.cpu, busy.rate, busy.p50) > 0
+    assert busy.p50 <= busy.p99
+    for contender in (BARE, EPOLL, TORNADO):
+        assert contender in printed
+    judged = {(verdict.target.job, verdict.target.other) for verdict in targets.judge(results)}
+    assert judged >= {("twisted-echo", EPOLL), ("twisted-echo", BARE), ("timers-reset", EPOLL)}
+    assert f"of {len(targets.judge(results))} targets reached" in printed
+    assert "twisted-echo (50 connections, 1 KiB)" in paths["markdown"].read_text()
+    assert "](echo-50.svg)" in paths["markdown"].read_text()
+    assert run("--read", paths["json"]) == printed
+
+
+def test_charts_are_well_formed_and_name_the_machine(tmp_path: Path) -> None:
+    results = Results({"date": "2026-01-01", "cpu": "<A & B>", "system": "S", "python": "P"}, 1.0)
+    for contender, cpu in ((EPOLL, 10.0), (TORNADO, 5.0)):
+        results.add(Key("twisted-echo", contender, BUSY), Sample(cpu, 1000.0, 1.0))
+    read = tmp_path / "results.json"
+    read.write_text(json.dumps(results.as_json()))
+    run("--read", read, "--svg", tmp_path / "charts")
+    (chart,) = (tmp_path / "charts").iterdir()
+    words = [element.text for element in ElementTree.parse(chart).iter() if element.text]
+    assert any("<A & B>" in word for word in words)
+    assert {"10.0", "5.0", EPOLL, TORNADO} <= set(words)
+
+
+@pytest.mark.parametrize(("cpu", "holds"), [(4.9, True), (5.1, False)])
+def test_a_target_is_reached_or_missed(cpu: float, holds: bool) -> None:
+    results = Results({}, 1.0)
+    results.add(Key("twisted-echo", EPOLL, BUSY), Sample(10.0, 1.0, 1.0))
+    for one in (cpu - 1, cpu, cpu + 1):
+        results.add(Key("twisted-echo", TORNADO, BUSY), Sample(one, 1.0, 1.0))
+    (verdict,) = targets.judge(results)
+    assert verdict.holds == holds
+    assert ("MISSED" in targets.table([verdict])) != holds
+    assert ("MISSED" in targets.markdown([verdict])) != holds
