@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -349,10 +350,14 @@ def test_as_on_twisteds_own_reactor(scene: Scene, cue: bytes, greetings: int) ->
 
 @pytest.mark.filterwarnings("ignore:Passing pyOpenSSL .* is deprecated")
 @pytest.mark.parametrize("world", [native, ours])
-def test_tls_begins_with_the_write_after_it(world: Any, tmp_path: Path) -> None:
+def test_tls_begins_with_the_write_after_it(
+    world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     certificate = Certificate.make(tmp_path / "localhost.pem")
 
     def goes_on_in_tls(connection: Connection) -> None:
+        # Twisted's TLS takes its clock from the global reactor.
+        monkeypatch.setitem(sys.modules, "twisted.internet.reactor", connection.reactor)
         connection.transport.write(b"plain")
         connection.transport.startTLS(certificate.server_options())
         connection.transport.write(b"secret")
