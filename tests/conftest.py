@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -22,6 +23,10 @@ from zope.interface import implementer
 #: Where asyncio (uvloop too) and Tornado report what nobody caught.
 ERROR_LOGS = ("asyncio", "concurrent.futures", "tornado.application", "tornado.general")
 DESCRIPTORS = Path("/proc/self/fd" if sys.platform == "linux" else "/dev/fd")
+
+# A shell starts what it runs in the background with SIGINT ignored, and every child inherits that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @implementer(ILogObserver)
