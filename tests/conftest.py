@@ -24,9 +24,14 @@ from zope.interface import implementer
 ERROR_LOGS = ("asyncio", "concurrent.futures", "tornado.application", "tornado.general")
 DESCRIPTORS = Path("/proc/self/fd" if sys.platform == "linux" else "/dev/fd")
 
-# A shell starts what it runs in the background with SIGINT ignored, and every child inherits that.
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# What a shell starts in the background has SIGINT ignored, what nohup starts SIGHUP; and so has
+# every child.
+for number, default in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, default)
 
 
 @implementer(ILogObserver)
