@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -22,6 +23,15 @@ from zope.interface import implementer
 #: Where asyncio (uvloop too) and Tornado report what nobody caught.
 ERROR_LOGS = ("asyncio", "concurrent.futures", "tornado.application", "tornado.general")
 DESCRIPTORS = Path("/proc/self/fd" if sys.platform == "linux" else "/dev/fd")
+
+# What a shell starts in the background has SIGINT ignored, what nohup starts SIGHUP; and so has
+# every child.
+for number, default in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, default)
 
 
 @implementer(ILogObserver)

@@ -13,33 +13,41 @@ import atexit
 import concurrent.futures.thread  # before its hook is called, ours has to be
 import contextlib
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from twisted.internet.base import ReactorBase
 
+from triloop.adapters.cpython import reopen
 from triloop.adapters.dispatch import LeanReactor
 from triloop.adapters.eventloop import open_loops
+from triloop.adapters.orderly_stop import end_tasks
 from triloop.adapters.reactor import TornadoReactor, all_reactors
 from triloop.adapters.reactor_host import driven_reactors
-from triloop.winding_down import Step, steps
 
 __all__ = ["run_through", "wind_down"]
+
+_Step = Callable[[], Coroutine[Any, Any, None]]
 
 
 def wind_down(loop: asyncio.AbstractEventLoop) -> None:
     """End what asyncio has in ``loop``, which does not run: tasks, generators, executor."""
-    _take(loop, steps(loop))
+    _take(loop, _steps(loop))
 
 
-def _take(loop: asyncio.AbstractEventLoop, them: tuple[Step, ...]) -> None:
+def _steps(loop: asyncio.AbstractEventLoop) -> tuple[_Step, ...]:
+    """What there is to do, in the order in which it is done: each makes a coroutine."""
+    return lambda: end_tasks(loop), loop.shutdown_asyncgens, loop.shutdown_default_executor
+
+
+def _take(loop: asyncio.AbstractEventLoop, them: tuple[_Step, ...]) -> None:
     """Take some steps to the end of a loop, each even if the one before was interrupted."""
     with contextlib.ExitStack() as ending:
         for step in reversed(them):  # the last to be pushed is the first to be taken
             ending.callback(_take_one, loop, step)
 
 
-def _take_one(loop: asyncio.AbstractEventLoop, step: Step) -> None:
+def _take_one(loop: asyncio.AbstractEventLoop, step: _Step) -> None:
     run_through(loop, step())
 
 
@@ -68,12 +76,15 @@ def _end_with_process() -> None:
     for reactor in guests:
         reactor.stay.forget_loop()
         if not reactor._asyncioEventloop.is_closed():
-            run_through(reactor._asyncioEventloop, reactor.orderly_stop.waited())
-    for loop in dict.fromkeys((*nested, *(reactor._asyncioEventloop for reactor in guests))):
+            run_through(reactor._asyncioEventloop, reactor.orderly_stop.waited_at_exit())
+    loops = dict.fromkeys((*nested, *(reactor._asyncioEventloop for reactor in guests)))
+    for loop in loops:
         if not loop.is_closed():
-            _take(loop, steps(loop)[:-1])
+            _take(loop, _steps(loop)[:-1])
     # What concurrent.futures would do itself in a moment; its threads come before Twisted's end.
     concurrent.futures.thread._python_exit()
+    for loop in loops:
+        reopen(loop)  # what was its executor has ended, and nobody needs to wait for it
     for reactor in guests:
         _end_guest(reactor)
     for host in driven_reactors():

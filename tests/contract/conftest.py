@@ -35,6 +35,6 @@ def any_stage(request: pytest.FixtureRequest) -> Stage:
 
 
 @pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    """A self-signed certificate for localhost, made now."""
-    return Certificate.make(tmp_path_factory.mktemp("certificate") / "localhost.pem")
+def certificate() -> Certificate:
+    """A certificate for localhost, made now."""
+    return Certificate()

@@ -128,10 +128,10 @@ async def ask_by_agent(world: World, url: str, certificate: Certificate | None) 
 
 async def ask_by_tornado(world: World, url: str, certificate: Certificate | None) -> list[bytes]:
     client = AsyncHTTPClient(force_instance=True)
-    ca_certs = str(certificate.path) if certificate else None
+    tls = certificate.client_context() if certificate else None
     try:
         asked = [
-            client.fetch(url, method="POST", body=BODY, ca_certs=ca_certs) for _ in range(REQUESTS)
+            client.fetch(url, method="POST", body=BODY, ssl_options=tls) for _ in range(REQUESTS)
         ]
         return [response.body for response in await asyncio.gather(*asked)]
     finally:

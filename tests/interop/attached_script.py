@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import sys
 import threading
 import urllib.request
@@ -18,7 +17,6 @@ from typing import Any
 import pytest
 import tornado.httpserver
 import tornado.web
-import twisted.internet.tcp
 import uvicorn
 from tornado.ioloop import IOLoop
 from tornado.netutil import bind_sockets
@@ -31,6 +29,7 @@ from twisted.internet.error import (
 from twisted.internet.protocol import ClientFactory, Factory, ProcessProtocol, Protocol
 
 import triloop
+from tests.interop.programs import run_program
 
 PATIENCE = 10.0
 DESCRIPTORS = Path("/proc/self/fd" if sys.platform == "linux" else "/dev/fd")
@@ -456,13 +455,5 @@ def cycles_leak_nothing() -> None:
     asyncio.run(main())
 
 
-PROGRAMS = {name: do for name, do in list(globals().items()) if callable(do)}
-
 if __name__ == "__main__":
-    # Debug mode would tell of a busy machine.
-    logging.getLogger("asyncio").addFilter(lambda record: "Executing" not in record.msg)
-    asyncio.set_event_loop(None)  # or Python before 3.14 makes one for whoever asks first
-    # Twisted keeps a spare descriptor for the day when there is none left, and never closes it.
-    twisted.internet.tcp._reservedFD.reserve()
-    PROGRAMS[sys.argv[1]]()
-    twisted.internet.tcp._reservedFD.available()
+    run_program(globals())

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import logging
 import sys
 import threading
 import warnings
@@ -16,13 +15,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import twisted.internet.tcp
 from tornado.ioloop import IOLoop
 from twisted.internet.defer import Deferred
 from twisted.internet.selectreactor import SelectReactor
 from twisted.internet.threads import deferToThreadPool
 
 import triloop
+from tests.interop.programs import run_program
 
 PATIENCE = 10.0
 
@@ -253,13 +252,5 @@ def wrong_threads_are_named_in_debug_mode() -> None:
         one.thread.join(PATIENCE)
 
 
-PROGRAMS = {name: do for name, do in list(globals().items()) if callable(do)}
-
 if __name__ == "__main__":
-    # Debug mode would tell of a busy machine.
-    logging.getLogger("asyncio").addFilter(lambda record: "Executing" not in record.msg)
-    asyncio.set_event_loop(None)  # or Python before 3.14 makes one for whoever asks first
-    # Twisted keeps a spare descriptor for the day when there is none left, and never closes it.
-    twisted.internet.tcp._reservedFD.reserve()
-    PROGRAMS[sys.argv[1]]()
-    twisted.internet.tcp._reservedFD.available()
+    run_program(globals())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
@@ -20,6 +23,25 @@ def start_script(name: str, *args: str, strict: bool = True) -> subprocess.Popen
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def interrupt(process: subprocess.Popen[str], presses: int) -> tuple[str, str]:
+    """Press Ctrl-C once the script is ready; it ends at the last press, and not before.
+
+    :returns: what it has said, but for that it is ready, and its complaints.
+    """
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line == "ready\n", process.communicate()[1]
+        for _ in range(presses - 1):
+            process.send_signal(signal.SIGINT)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.25)
+        process.send_signal(signal.SIGINT)
+        return process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
 
 
 def run_script(name: str, *args: str) -> None:

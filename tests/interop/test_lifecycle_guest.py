@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-
 import pytest
 
-from tests.interop.scripts import PATIENCE, run_script, start_script
+from tests.interop.scripts import interrupt, run_script, start_script
 
 PROGRAMS = [
     "starts_and_stops_many_times",
@@ -32,17 +29,7 @@ def test_program(program: str) -> None:
 def test_ctrl_c_ends_triloop_run(entry: str, state: str) -> None:
     """Once where the program lets itself be cancelled; where it does not, the second time."""
     process = start_script("run_interrupt_script", entry, state)
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        if state != "idle":
-            process.send_signal(signal.SIGINT)
-            with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(0.25)
-        process.send_signal(signal.SIGINT)
-        said, complaints = process.communicate(timeout=PATIENCE)
-    finally:
-        process.kill()
+    said, complaints = interrupt(process, 1 if state == "idle" else 2)
     ended = ["shut down", "KeyboardInterrupt"]
     if entry == "guest":
         ended.reverse()  # a reactor of Twisted's own ends with the process

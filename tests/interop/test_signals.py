@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import functools
 import signal
-import subprocess
 import sys
 
 import pytest
 
-from tests.interop.scripts import PATIENCE, run_script, start_script
+from tests.interop.scripts import PATIENCE, interrupt, run_script, start_script
 from tests.interop.stages import COMBINATIONS
 
 #: Who shows what is right for a runner.
@@ -39,21 +38,10 @@ def test_a_thread_other_than_the_main_one_leaves_signals_alone(stack: str) -> No
     run_script("thread_script", stack, "run_until_complete")
 
 
-def interrupt(stack: str, runner: str, state: str, presses: int) -> tuple[int, str, list[str]]:
+def interrupted(stack: str, runner: str, state: str, presses: int) -> tuple[int, str, list[str]]:
     """Press Ctrl-C; the exit status, the last line on stderr and all of them."""
     process = start_script("interrupt_script", stack, runner, state, strict=False)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line == "ready\n", process.communicate()[1]
-        for _ in range(presses - 1):
-            process.send_signal(signal.SIGINT)
-            with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(0.25)
-        process.send_signal(signal.SIGINT)
-        said, complaints = process.communicate(timeout=PATIENCE)
-    finally:
-        process.kill()
+    said, complaints = interrupt(process, presses)
     # Twisted's own handling of Ctrl-C breaks nothing off.
     assert said == ("returned\n" if runner == "reactor.run" and "busy" in state else "")
     lines = complaints.splitlines()
@@ -62,11 +50,11 @@ def interrupt(stack: str, runner: str, state: str, presses: int) -> tuple[int, s
 
 @functools.cache
 def native_end(stack: str, runner: str, state: str, presses: int) -> tuple[int, str]:
-    return interrupt(stack, runner, state, presses)[:2]
+    return interrupted(stack, runner, state, presses)[:2]
 
 
 def compare(stack: str, runner: str, state: str, presses: int) -> list[str]:
-    *end, lines = interrupt(stack, runner, state, presses)
+    *end, lines = interrupted(stack, runner, state, presses)
     if runner == "reactor.run":
         native = native_end("native epoll", runner, state.replace("asyncio", "Twisted"), presses)
         assert native[0] == 0
@@ -92,7 +80,7 @@ def test_interrupt_of_a_program_that_does_not_give_in(stack: str) -> None:
 
 @pytest.mark.parametrize("stack", list(NATIVE))
 def test_second_interrupt_of_a_reactor_waits_for_no_task(stack: str) -> None:
-    assert interrupt(stack, "reactor.run", "stubborn", 2) == (0, "", [])
+    assert interrupted(stack, "reactor.run", "stubborn", 2) == (0, "", [])
 
 
 @pytest.mark.parametrize("world", ["asyncio", "Twisted"])
@@ -104,7 +92,7 @@ def test_interrupt_of_a_busy_callback(stack: str, runner: str, world: str) -> No
     elif world == "Twisted" and stack == "epoll" and runner != "reactor.run":
         # Twisted's own reactor would swallow what is raised in its callbacks: the run is told to
         # end after this one, and only who insists breaks it off.
-        end = interrupt(stack, runner, f"busy {world}", 2)
+        end = interrupted(stack, runner, f"busy {world}", 2)
         assert end[:2] == (-signal.SIGINT, "KeyboardInterrupt"), end
         return
     compare(stack, runner, f"busy {world}", presses)

@@ -12,34 +12,27 @@ if TYPE_CHECKING:
     from tests.unit.fakes import FakeClock
 
 
-class TwistedTimers(ReactorBase):
+class OnFakeClock(ReactorBase):
+    """What both have in common; nobody polls here."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.wakes = 0
+        super().__init__()
+        self.seconds = clock
+
+    def installWaker(self) -> None:
+        """There is none to wake."""
+
+    def wakeUp(self) -> None:
+        self.wakes += 1
+
+
+class TwistedTimers(OnFakeClock):
     """Twisted's own timed calls: the oracle."""
 
-    def __init__(self, clock: FakeClock) -> None:
-        self.wakes = 0
-        super().__init__()
-        self.seconds = clock
 
-    def installWaker(self) -> None:
-        """Nobody polls here."""
-
-    def wakeUp(self) -> None:
-        self.wakes += 1
-
-
-class HeapTimers(TimedCalls):
+class HeapTimers(OnFakeClock, TimedCalls):
     """The timed calls under test."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        self.wakes = 0
-        super().__init__()
-        self.seconds = clock
-
-    def installWaker(self) -> None:
-        """Nobody polls here."""
-
-    def wakeUp(self) -> None:
-        self.wakes += 1
 
     def entries(self) -> int:
         """How many entries the heap holds, outdated ones included."""

@@ -70,7 +70,7 @@ def test_what_fails_again_has_failed(reactor: str, outcome: str, tmp_path: Path)
         "twisted.internet.test.test_core.SystemEventTestsBuilder_ReactorTests"
         ".test_stopWhenNotStarted"
     )
-    first = record(**{name: "failed", "other": "passed"})
+    first = Record({name: ("failed", ""), "other": ("passed", "")}, complete=True)
     second = suites.repeated("reactorbuilder", reactor, tmp_path, first, [name])
     assert {name: kind for name, (kind, _) in second.outcomes.items()} == {
         name: outcome,

@@ -11,9 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from triloop.adapters.cpython import has_work, is_reopenable, reopen
-from triloop.winding_down import end_tasks, wind_down
 
-__all__ = ["OrderlyStop"]
+__all__ = ["OrderlyStop", "end_tasks"]
 
 
 class OrderlyStop:
@@ -44,6 +43,7 @@ class OrderlyStop:
         self._restartable = restartable
         self._winding: asyncio.Task[None] | None = None
         self._in_a_hurry = False
+        self._at_exit = False
 
     @property
     def under_way(self) -> bool:
@@ -74,19 +74,26 @@ class OrderlyStop:
         return True
 
     async def _wind_down(self, loop: asyncio.AbstractEventLoop) -> None:
-        if is_reopenable(loop) or not self._restartable:
-            await wind_down(loop)
-            reopen(loop)
-        else:
-            await end_tasks(loop)  # the rest would be missing in the next run
+        await end_tasks(loop)
+        if self._restartable and not is_reopenable(loop):
+            return  # the rest would be missing in the next run
+        await loop.shutdown_asyncgens()
+        if not self._at_exit:
+            await loop.shutdown_default_executor()
+        reopen(loop)
 
     def _wound_down(self, winding: asyncio.Task[None]) -> None:
         # It is cancelled where somebody else brings the loop to its end: he goes on.
-        if winding is self._winding and not winding.cancelled():
+        if winding is self._winding and not winding.cancelled() and not self._at_exit:
             self.hurry()
 
-    async def waited(self) -> None:
-        """Wait as the shutdown does; for a loop whose run was ended in the middle of that."""
+    async def waited_at_exit(self) -> None:
+        """Wait as the shutdown does, for a loop whose run was ended in the middle of that.
+
+        Of the executor, whose end would take a thread, the interpreter sees to itself; and the
+        shutdown is up to the caller then.
+        """
+        self._at_exit = True
         if self._winding is not None:
             await asyncio.wait([self._winding])
 
@@ -105,3 +112,20 @@ class OrderlyStop:
         self._winding = None
         if vars(self._reactor).get("stop") == self.hurry:
             del self._reactor.stop
+
+
+async def end_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel all other tasks, wait for them, and report what they raised instead of ending."""
+    tasks = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for task in tasks:
+        if not task.cancelled() and task.exception() is not None:
+            loop.call_exception_handler(
+                {
+                    "message": "unhandled exception while the loop was brought to its end",
+                    "exception": task.exception(),
+                    "task": task,
+                }
+            )
