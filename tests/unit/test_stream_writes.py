@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -350,10 +349,8 @@ def test_as_on_twisteds_own_reactor(scene: Scene, cue: bytes, greetings: int) ->
 
 @pytest.mark.filterwarnings("ignore:Passing pyOpenSSL .* is deprecated")
 @pytest.mark.parametrize("world", [native, ours])
-def test_tls_begins_with_the_write_after_it(
-    world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    certificate = Certificate.make(tmp_path / "localhost.pem")
+def test_tls_begins_with_the_write_after_it(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = Certificate()
 
     def goes_on_in_tls(connection: Connection) -> None:
         # Twisted's TLS takes its clock from the global reactor.
