@@ -77,12 +77,15 @@ if TYPE_CHECKING:
         """Its transport for stream sockets."""
 
         max_size: int
+        _buffer: Any
         _conn_lost: int
+        _empty_waiter: asyncio.Future[None] | None
+        _eof: bool
         _protocol: asyncio.BaseProtocol
         _sock: socket.socket
 
         def _fatal_error(self, exc: BaseException, message: str) -> None: ...
-        def _read_ready__data_received(self) -> None: ...
+        def _read_ready(self) -> None: ...
         def _read_ready__on_eof(self) -> None: ...
         def __init__(  # noqa: PLR0917 - CPython's signature
             self,

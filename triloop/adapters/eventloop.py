@@ -90,18 +90,44 @@ _LARGE_READ = 256 * 1024
 
 
 class StreamTransport(SocketTransport):
-    """CPython's transport for stream sockets, reading by a measure that fits what comes.
+    """CPython's transport for stream sockets, with a shorter way for what is usual.
 
-    A buffer of this size is allocated for every read. The 256 KiB that CPython asks for are more
-    than malloc keeps at hand: unless it has been taught better, it maps and unmaps them anew for
-    each message. Who sends as much gets as much, until he sends less.
+    It reads by a measure that fits what comes. A buffer of this size is allocated for every read,
+    and the 256 KiB that CPython asks for are more than malloc keeps at hand: unless it has been
+    taught better, it maps and unmaps them anew for each message. Who sends as much gets as much,
+    until he sends less.
     """
 
     #: Bytes to read at once.
     max_size = _SMALL_READ
+    #: Whether the protocol brings its own buffer, which is all CPython's.
+    _buffered = False
 
-    def _read_ready__data_received(self) -> None:
-        if self._conn_lost:
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """See :meth:`asyncio.BaseTransport.set_protocol`."""
+        super().set_protocol(protocol)
+        self._buffered = isinstance(protocol, asyncio.BufferedProtocol)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """See :meth:`asyncio.WriteTransport.write`.
+
+        Whatever is not sent at once, and in whole, is CPython's to see to; errors too.
+        """
+        if data.__class__ is bytes and not (
+            self._buffer or self._conn_lost or self._eof or self._empty_waiter
+        ):
+            try:
+                sent = self._sock.send(data)
+            except OSError:
+                sent = 0
+            if sent == len(data):
+                return
+            data = data[sent:]
+        super().write(data)
+
+    def _read_ready(self) -> None:
+        if self._buffered or self._conn_lost:
+            super()._read_ready()
             return
         try:
             data = self._sock.recv(self.max_size)
