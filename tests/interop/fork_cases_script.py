@@ -337,39 +337,41 @@ def left_in_run() -> None:
     """What is ready in a run, and its connections, are the parent's; a child only ends the run."""
     with opened() as reactor:
         loop: Any = asyncio.get_event_loop_policy().get_event_loop()
-        ours, theirs = socket.socketpair()
-        theirs.setblocking(False)
-        heard: list[object] = []
+        peer, connected = socket.socketpair()
+        parent, child = socket.socketpair()
+        connected.setblocking(False)
+        log: list[object] = []
         pids: list[int] = []
 
         async def main() -> None:
-            _, protocol = await loop.create_connection(lambda: _Hears(heard), sock=theirs)
-            for callback in (fork, heard.append):
-                loop.call_soon(callback, "called")
+            _, protocol = await loop.create_connection(lambda: _Hears(log), sock=connected)
+            loop.call_soon(fork)
+            loop.call_soon(log.append, "called")
             await asyncio.sleep(0.1)
             protocol.transport.close()
             await asyncio.sleep(0)
             reactor.stop()
 
-        def fork(_: str) -> None:
-            ours.send(b"data")  # it is in this very run that it will be seen
+        def fork() -> None:
+            peer.send(b"data")  # in time for the child to take it, if it did
             pids.append(os.fork())
             if pids[0]:
-                os.waitid(os.P_PID, pids[0], os.WSTOPPED | os.WEXITED)
+                child.close()
+                log.append(parent.recv(1))
 
         reactor.callWhenRunning(lambda: loop.create_task(main()))
         reactor.run()
         if pids[0] == 0:
-            # It has a copy of nothing but this end, and stays until it is told to go.
-            code = 0 if heard == [] else 1
-            os.kill(os.getpid(), signal.SIGSTOP)
-            os._exit(code)
-        assert heard == ["called", b"data", "lost"], heard
-        ours.settimeout(5)
-        assert ours.recv(1) == b""
-        ours.close()
-        os.kill(pids[0], signal.SIGCONT)
-        assert os.waitstatus_to_exitcode(os.waitpid(pids[0], 0)[1]) == 0
+            parent.close()
+            child.send(b"." if log == [] else b"!")
+            child.recv(1)  # until the parent lets it go, or is gone
+            os._exit(0)
+        assert log == [b".", "called", b"data", "lost"], log
+        peer.settimeout(5)
+        assert peer.recv(1) == b""  # the child has no copy of the other end
+        peer.close()
+        parent.close()
+        os.waitpid(pids[0], 0)
 
 
 def queues() -> None:
