@@ -19,7 +19,7 @@ import pytest
 import uvloop
 from tornado.ioloop import IOLoop
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
-from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
+from twisted.internet.protocol import DatagramProtocol, Factory, ProcessProtocol, Protocol
 from twisted.internet.threads import deferToThread
 
 import triloop
@@ -140,6 +140,30 @@ def programs() -> None:
             heard += ours.recv(100)
         assert sorted(heard.split()) == [b"subprocess", b"twisted"], heard
         ours.close()
+
+
+def process_ended() -> None:
+    """What has got the number of an ended process's terminal stays open in a child."""
+    with opened() as reactor:
+        codes: list[int] = []
+        process: Any = None
+
+        class Ended(ProcessProtocol):
+            def processEnded(self, reason: object) -> None:
+                with Path(os.devnull).open("rb") as file:
+                    assert file.fileno() == process.fd
+                    codes.append(in_child(lambda: os.fstat(file.fileno())))
+                reactor.stop()
+
+        def start() -> None:
+            nonlocal process
+            process = reactor.spawnProcess(
+                Ended(), "true", ["true"], env=dict(os.environ), usePTY=True
+            )
+
+        reactor.callWhenRunning(start)
+        reactor.run()
+        assert codes == [0], codes
 
 
 class _Ends(Protocol):
@@ -402,6 +426,7 @@ CASES = [
     left_in_run,
     new_loop_in_child,
     port_stopped_in_parent,
+    process_ended,
     programs,
     queues,
     refused,
