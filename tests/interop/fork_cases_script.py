@@ -1,4 +1,4 @@
-"""What else a fork may meet: ``fork_cases_script.py CASE``; it checks for itself."""
+"""What else a fork may meet: ``fork_cases_script.py CASE LOOP``; it checks for itself."""
 
 from __future__ import annotations
 
@@ -16,12 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from tornado.ioloop import IOLoop
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
-from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
+from twisted.internet.protocol import DatagramProtocol, Factory, ProcessProtocol, Protocol
 from twisted.internet.threads import deferToThread
 
 import triloop
+
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+    "asyncio": asyncio.new_event_loop,
+    "uvloop": uvloop.new_event_loop,
+}
 
 
 def in_child(run: Callable[[], object]) -> int:
@@ -37,8 +43,8 @@ def in_child(run: Callable[[], object]) -> int:
 
 @contextlib.contextmanager
 def opened() -> Any:
-    """A TornadoReactor, and the loop that it runs in."""
-    loop = asyncio.new_event_loop()
+    """A TornadoReactor, and the loop that it runs in: of the kind that was asked for."""
+    loop = LOOPS[sys.argv[2]]()
     loop.slow_callback_duration = 60
     asyncio.set_event_loop(loop)
     reactor = triloop.install(IOLoop.current())
@@ -134,6 +140,30 @@ def programs() -> None:
             heard += ours.recv(100)
         assert sorted(heard.split()) == [b"subprocess", b"twisted"], heard
         ours.close()
+
+
+def process_ended() -> None:
+    """What has got the number of an ended process's terminal stays open in a child."""
+    with opened() as reactor:
+        codes: list[int] = []
+        process: Any = None
+
+        class Ended(ProcessProtocol):
+            def processEnded(self, reason: object) -> None:
+                with Path(os.devnull).open("rb") as file:
+                    assert file.fileno() == process.fd
+                    codes.append(in_child(lambda: os.fstat(file.fileno())))
+                reactor.stop()
+
+        def start() -> None:
+            nonlocal process
+            process = reactor.spawnProcess(
+                Ended(), "true", ["true"], env=dict(os.environ), usePTY=True
+            )
+
+        reactor.callWhenRunning(start)
+        reactor.run()
+        assert codes == [0], codes
 
 
 class _Ends(Protocol):
@@ -280,14 +310,127 @@ def asyncio_tasks() -> None:
         assert log == ["ended"]
 
 
+def settings() -> None:
+    """The loop that takes the place of one is of the same mind."""
+    with opened() as reactor:
+        loop: Any = asyncio.get_event_loop_policy().get_event_loop()
+        loop.set_debug(True)
+        loop.set_exception_handler(lambda loop, context: None)
+        loop.set_task_factory(lambda loop, coro, **kw: asyncio.Task(coro, loop=loop, **kw))
+
+        def mind(of: Any) -> list[object]:
+            return [
+                of.get_debug(),
+                of.slow_callback_duration,
+                of.get_exception_handler(),
+                of.get_task_factory(),
+            ]
+
+        def child() -> None:
+            fresh = reactor._asyncioEventloop
+            assert fresh is not loop
+            assert mind(fresh) == mind(loop)
+
+        def fork() -> None:
+            codes.append(in_child(child))
+            reactor.stop()
+
+        codes: list[int] = []
+        reactor.callLater(0, fork)
+        reactor.run()
+        assert codes == [0]
+
+
+class _Hears(asyncio.Protocol):
+    """Notes what happens to its connection."""
+
+    def __init__(self, log: list[object]) -> None:
+        self._log = log
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._log.append(data)
+
+    def connection_lost(self, reason: object) -> None:
+        self._log.append("lost")
+
+
+def left_in_run() -> None:
+    """What is ready in a run, and its connections, are the parent's; a child only ends the run."""
+    with opened() as reactor:
+        loop: Any = asyncio.get_event_loop_policy().get_event_loop()
+        peer, connected = socket.socketpair()
+        parent, child = socket.socketpair()
+        connected.setblocking(False)
+        log: list[object] = []
+        pids: list[int] = []
+
+        async def main() -> None:
+            _, protocol = await loop.create_connection(lambda: _Hears(log), sock=connected)
+            loop.call_soon(fork)
+            loop.call_soon(log.append, "called")
+            await asyncio.sleep(0.1)
+            protocol.transport.close()
+            await asyncio.sleep(0)
+            reactor.stop()
+
+        def fork() -> None:
+            peer.send(b"data")  # in time for the child to take it, if it did
+            pids.append(os.fork())
+            if pids[0]:
+                child.close()
+                log.append(parent.recv(1))
+
+        reactor.callWhenRunning(lambda: loop.create_task(main()))
+        reactor.run()
+        if pids[0] == 0:
+            parent.close()
+            child.send(b"." if log == [] else b"!")
+            child.recv(1)  # until the parent lets it go, or is gone
+            os._exit(0)
+        assert log == [b".", "called", b"data", "lost"], log
+        peer.settimeout(5)
+        assert peer.recv(1) == b""  # the child has no copy of the other end
+        peer.close()
+        parent.close()
+        os.waitpid(pids[0], 0)
+
+
+def queues() -> None:
+    """A child puts nothing into the queues that its parent has with the kernel."""
+    with opened() as reactor:
+        before = _ring_positions()
+        assert in_child(lambda: run_briefly(reactor)) == 0
+        assert _ring_positions() == before
+
+
+def _ring_positions() -> list[list[str]]:
+    """How far the io_urings of this process have come; there may be none."""
+    found = []
+    for fd in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if "io_uring" in str(fd.readlink()):
+                lines = Path(f"/proc/self/fdinfo/{fd.name}").read_text("ascii").splitlines()
+                found.append([line for line in lines if "Tail" in line or "Head" in line])
+    return found
+
+
+#: These are about what only a stock loop can be made to keep.
+STOCK_ONLY = [current_loop]
 CASES = [
     asyncio_tasks,
     current_loop,
     datagrams,
+    left_in_run,
     new_loop_in_child,
     port_stopped_in_parent,
+    process_ended,
     programs,
+    queues,
     refused,
+    settings,
     terminated,
     threads,
     unix_port,

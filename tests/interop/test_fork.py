@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 PATIENCE = 30.0
-WORLDS = ("asyncio", "epoll", "poll", "select")
+WORLDS = ("asyncio", "uvloop", "epoll", "poll", "select")
 #: Connections a batch of the load, all open at once.
 BATCH = 20
 BATCHES = 10
@@ -225,7 +225,7 @@ def test_forked_before_the_run(world: str, by: str) -> None:
             assert report["statuses"] == [0] * WORKERS
 
 
-@pytest.mark.parametrize("how", ["after", "multiprocessing"])
+@pytest.mark.parametrize("how", ["after", "within", "multiprocessing"])
 @pytest.mark.parametrize("world", WORLDS)
 def test_forked_in_the_middle_of_a_run(world: str, how: str) -> None:
     by = how if how == "multiprocessing" else "os.fork"
@@ -258,6 +258,9 @@ def test_forked_in_the_middle_of_a_run(world: str, how: str) -> None:
         assert report["statuses"] == [0] * WORKERS
 
 
+@pytest.mark.parametrize("loop", fork_cases_script.LOOPS)
 @pytest.mark.parametrize("case", fork_cases_script.CASES, ids=lambda case: case.__name__)
-def test_fork(case: Callable[[], None]) -> None:
-    run_script("fork_cases_script", case.__name__)
+def test_fork(case: Callable[[], None], loop: str) -> None:
+    if loop != "asyncio" and case in fork_cases_script.STOCK_ONLY:
+        pytest.skip("another loop does not tell what it has been asked for")
+    run_script("fork_cases_script", case.__name__, loop)

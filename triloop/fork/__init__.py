@@ -14,16 +14,14 @@ it had. After that the child's reactors and loops are what they were before they
     threads of a pool or an executor    | there are none; the pool makes its own when it is used
     stock loop that does not run        | the same loop, with its listening ports and what is ready
     stock loop that runs                | a new one of its class takes its place
-    uvloop                              | the same: libuv's poller cannot be had anew
+    uvloop                              | the same: it does not tell what it has in hand
     ReactorEventLoop, TwistedIOLoop     | the same loop, at rest
     reactor that is not epoll, kqueue,  | refuses work, and says why
       poll or select                    |
 
 The loop that was current is so in the child, or what took its place. A run that is under way when
-its own callback forks ends in the child as soon as that callback returns.
-
-On uvloop, and in a child that goes on within the callback that forked it, a hang has been seen now
-and then and is not explained: neither is promised yet.
+its own callback forks ends in the child as soon as that callback returns; the child may also go on
+within it, and never return.
 
 A process that forks only to run another program (``subprocess``, ``spawnProcess``) is let alone:
 it may want to pass on just those descriptors.

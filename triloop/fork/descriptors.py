@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-__all__ = ["close_pidfd", "is_shareable", "part_epoll", "part_pair", "part_poller"]
+__all__ = ["close_pidfd", "is_shareable", "part_pair", "part_poller"]
 
 
 def part_poller(owner: Any, name: str) -> None:
@@ -19,21 +19,15 @@ def part_poller(owner: Any, name: str) -> None:
     if poller is None or getattr(poller, "closed", False):
         return
     if sys.platform == "linux" and isinstance(poller, select.epoll):
-        part_epoll(poller.fileno())
+        _part_epoll(poller.fileno())
     elif hasattr(select, "kqueue"):  # pragma: no cover - no child inherits its parent's kqueue
         if isinstance(poller, select.kqueue):
             setattr(owner, name, select.kqueue())
 
 
-def part_epoll(number: int, registered: dict[int, int] | None = None) -> None:
-    """Put a fresh epoll in the place of an inherited one, under the same number.
-
-    :param registered: descriptors and event masks to begin with.
-    """
+def _part_epoll(number: int) -> None:
+    """Put a fresh epoll in the place of an inherited one, under the same number."""
     with contextlib.closing(select.epoll()) as fresh:
-        for fd, mask in (registered or {}).items():
-            with contextlib.suppress(OSError):
-                fresh.register(fd, mask)
         os.dup2(fresh.fileno(), number, inheritable=False)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import gc
 import signal
 import socket
 from asyncio.selector_events import BaseSelectorEventLoop
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from tornado.ioloop import IOLoop
@@ -17,10 +17,10 @@ from tornado.ioloop import IOLoop
 from triloop.fork.descriptors import (
     close_pidfd,
     is_shareable,
-    part_epoll,
     part_pair,
     part_poller,
 )
+from triloop.fork.libuv import forget_descriptors, part_loop
 
 __all__ = [
     "alike",
@@ -55,23 +55,10 @@ def sever(loop: Any) -> None:
         part_poller(loop._selector, "_selector")
         part_pair(loop._ssock, loop._csock)
     elif is_libuv(loop):
-        number = loop._get_backend_id()
-        # libuv aborts when its poller does not know what it has put in.
-        part_epoll(number, _registered(number))
+        part_loop(loop)
         own = [one for one in gc.get_referents(loop) if isinstance(one, socket.socket)]
         if own:  # while it runs it has a pair of them for signals
             part_pair(*own)
-
-
-def _registered(epoll: int) -> dict[int, int]:
-    """What an epoll has been told to watch, by the kernel's own account: masks by descriptor."""
-    found = {}
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/self/fdinfo/{epoll}").read_text().splitlines():
-            if line.startswith("tfd:"):
-                words = line.split()
-                found[int(words[1])] = int(words[3], 16)
-    return found
 
 
 def renew(loop: Any, *, keeps_ports: bool = True) -> None:
@@ -96,10 +83,7 @@ def renew(loop: Any, *, keeps_ports: bool = True) -> None:
 def _drop_callbacks(loop: Any, *, ready: bool) -> None:
     """Have none of the parent's timers, or nothing at all, called here."""
     going_on = () if ready else [getattr(h._callback, "__self__", None) for h in loop._ready]
-    for task in asyncio.all_tasks(loop).difference(going_on):
-        _left.append(task)
-        task._log_destroy_pending = False  # type: ignore[attr-defined]
-        asyncio.tasks._unregister_task(task)  # whoever ends this loop shall not cancel it
+    _abandon_tasks(asyncio.all_tasks(loop).difference(going_on))
     _left.append(loop._scheduled[:])
     loop._scheduled.clear()
     loop._timer_cancelled_count = 0
@@ -107,6 +91,13 @@ def _drop_callbacks(loop: Any, *, ready: bool) -> None:
         for handle in loop._ready:  # an iteration may be half way through them
             _left.append((handle, handle._callback, handle._args))
             handle._cancelled = True
+
+
+def _abandon_tasks(tasks: set[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        _left.append(task)
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+        asyncio.tasks._unregister_task(task)  # whoever ends this loop shall not cancel it
 
 
 def _renew_descriptors(loop: Any, keeps_ports: bool) -> None:
@@ -169,11 +160,20 @@ def _abandon_handler(io_loop: Any, fd: int) -> None:
 
 
 def alike(loop: Any) -> asyncio.AbstractEventLoop:
-    """A new loop of the same class; of the default one where that cannot be had."""
+    """A new loop of the same class and the same mind; of the default class if that needs more."""
+    fresh: asyncio.AbstractEventLoop = _new_like(loop)
+    fresh.set_debug(loop.get_debug())
+    fresh.set_exception_handler(loop.get_exception_handler())
+    fresh.set_task_factory(loop.get_task_factory())
+    if hasattr(loop, "slow_callback_duration"):
+        fresh.slow_callback_duration = loop.slow_callback_duration
+    return fresh
+
+
+def _new_like(loop: Any) -> Any:
     if is_stock(loop) or is_libuv(loop):
         with contextlib.suppress(TypeError):  # it wants arguments that nobody knows
-            fresh: asyncio.AbstractEventLoop = type(loop)()
-            return fresh
+            return type(loop)()
     return asyncio.new_event_loop()
 
 
@@ -197,14 +197,25 @@ def move_io_loop(old: Any, new: Any) -> None:
 
 
 def retire(loop: Any) -> None:
-    """Close a severed uvloop; one that is in the middle of a run is only told to end it."""
+    """Close a severed uvloop; one that is in the middle of a run is only told to end it.
+
+    That takes it one more look at its poller, and one at what is ready.
+    """
+    _abandon_tasks(asyncio.all_tasks(loop))
     if not loop.is_running():
         loop.close()
         return
-    for handle in _timers_of(loop):
+    forget_descriptors(loop)
+    for handle in (*_ready_in(loop), *_timers_of(loop)):
         _left.append(gc.get_referents(handle))
         handle.cancel()
     loop.stop()
+
+
+def _ready_in(loop: object) -> list[Any]:
+    """What a uvloop is about to call, which it keeps to itself; that may be half worked off."""
+    queues = [one for one in gc.get_referents(loop) if isinstance(one, collections.deque)]
+    return [handle for queue in queues for handle in queue]
 
 
 def _timers_of(loop: object) -> list[Any]:

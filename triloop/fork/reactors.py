@@ -189,7 +189,7 @@ def _abandon_others(reactor: Any, listed: list[Any], ran: bool) -> None:
     if ran:
         # A connection that is paused is in none of the reactor's books.
         for thing in gc.get_objects():
-            if issubclass(type(thing), FileDescriptor) and _is_of(thing, reactor):
+            if issubclass(type(thing), FileDescriptor) and _is_open(thing, reactor):
                 others[id(thing)] = thing
     for selectable in served:
         others.pop(id(selectable), None)
@@ -197,8 +197,9 @@ def _abandon_others(reactor: Any, listed: list[Any], ran: bool) -> None:
         _abandon(selectable)
 
 
-def _is_of(descriptor: Any, reactor: Any) -> bool:
-    return getattr(descriptor, "reactor", None) is reactor
+def _is_open(descriptor: Any, reactor: Any) -> bool:
+    """Whether it is the reactor's; the pipe of a process that has ended has its number still."""
+    return getattr(descriptor, "reactor", None) is reactor and not descriptor.disconnected
 
 
 def _abandon(selectable: Any) -> None:
