@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from twisted.internet.error import ReactorNotRestartable
 from twisted.python import threadable
 
-from triloop.adapters.cpython import SelectorLoop, SocketTransport
+from triloop.adapters.cpython import SelectorLoop, SocketTransport, TimerHandle
 from triloop.adapters.dispatch import LeanReactor
 from triloop.adapters.poller import Poller
 from triloop.adapters.reactor_host import ReactorHost
@@ -372,8 +372,13 @@ class ReactorEventLoop(SelectorLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """See :meth:`asyncio.loop.call_at`."""
-        handle = super().call_at(when, callback, *args, context=context)
-        _hide_this_frame(handle)
+        if self._debug or self._closed or when is None:
+            handle = super().call_at(when, callback, *args, context=context)
+            _hide_this_frame(handle)
+        else:
+            handle = TimerHandle(when, callback, args, self, context)
+            heapq.heappush(self._scheduled, handle)
+            handle._scheduled = True
         if not self._embedding.turning:
             self._embedding.wake()
         return handle

@@ -233,10 +233,12 @@ class TCPStream(EarlyWriter):
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
         """See :meth:`twisted.internet.interfaces.ITransport.writeSequence`."""
         chunks = iovec if isinstance(iovec, (list, tuple)) else list(iovec)
-        if set(map(type, chunks)) == {bytes}:
-            self.write(b"".join(chunks))
+        try:
+            data = b"".join(chunks)
+        except TypeError:
+            super().writeSequence(chunks)  # which says what is wrong with them
         else:
-            super().writeSequence(chunks)
+            self.write(data)
 
 
 @keeps_log_context

@@ -112,18 +112,19 @@ class TimedCalls(ReactorBase):
 
     def _moveCallLaterSooner(self, call: Any) -> None:
         heappush(self._heap, self._renumber(call))
-        self._drop_outdated()
+        if len(self._heap) > 2 * len(self._pending) + _TOLERATED:
+            self._drop_outdated()
 
     def _cancelCallLater(self, call: Any) -> None:
         del self._pending[call.entry], call.context
-        self._drop_outdated()
+        if len(self._heap) > 2 * len(self._pending) + _TOLERATED:
+            self._drop_outdated()
 
     def _drop_outdated(self) -> None:
-        """Build the heap anew once most of it is outdated."""
-        heap, pending = self._heap, self._pending
-        if len(heap) > 2 * len(pending) + _TOLERATED:
-            heap[:] = [entry for entry in heap if entry[1] in pending]
-            heapify(heap)
+        """Build the heap anew, once most of it is outdated."""
+        pending = self._pending
+        self._heap[:] = [entry for entry in self._heap if entry[1] in pending]
+        heapify(self._heap)
 
     def runUntilCurrent(self) -> None:
         """Run the calls of other threads and the timed calls that are due; then a stop."""
