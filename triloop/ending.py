@@ -3,8 +3,8 @@
 Tasks are cancelled and awaited, asynchronous generators closed, the default executor shut down;
 then come Twisted's shutdown triggers and its thread pool; then the loop is closed. An entry point
 that closes its loop does all of this; the stop of a reactor that owns the run, all but the closing
-(:mod:`triloop.adapters.orderly_stop`). One that gives its loop back, to be run again, does not; what
-is left is done when the interpreter exits.
+(:mod:`triloop.adapters.orderly_stop`). One that gives its loop back, to be run again, does not;
+what is left is done when the interpreter exits.
 """
 
 from __future__ import annotations
