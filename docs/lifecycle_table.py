@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
-from triloop.lifecycle import table_text
+from triloop.states import table_text
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

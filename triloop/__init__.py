@@ -2,14 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from triloop.adapters.eventloop import ReactorEventLoop, new_event_loop
-from triloop.adapters.ioloop import TwistedIOLoop
-from triloop.adapters.reactor import TornadoReactor, install
+from triloop.adapters.asyncio_in_twisted.ioloop import TwistedIOLoop
+from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop, new_event_loop
+from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor, install
 from triloop.awaitables import as_deferred, as_future
-from triloop.lifecycle import attached, run
+from triloop.lifecycle.attach import attached
+from triloop.lifecycle.run import run
 
 if TYPE_CHECKING:
-    from triloop.adapters.resolver import TwistedResolver, resolve
+    from triloop.adapters.resolver.resolver import TwistedResolver, resolve
 
 __all__ = [
     "ReactorEventLoop",
@@ -29,7 +30,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Load the resolver when it is asked for: Twisted's DNS would double the time to import."""
     if name in {"TwistedResolver", "resolve"}:
-        from triloop.adapters import resolver
+        from triloop.adapters.resolver import resolver
 
         return getattr(resolver, name)
     raise AttributeError(f"module 'triloop' has no attribute {name!r}")

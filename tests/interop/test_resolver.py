@@ -23,7 +23,7 @@ from twisted.internet.pollreactor import PollReactor
 from twisted.internet.selectreactor import SelectReactor
 
 import triloop
-from triloop.adapters.resolver import TwistedResolver, resolve
+from triloop.adapters.resolver.resolver import TwistedResolver, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator

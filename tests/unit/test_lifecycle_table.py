@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from triloop.adapters.reactor import TornadoReactor
-from triloop.lifecycle import TABLE, Event, Phase, enter, phase_of, table_text
+from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
+from triloop.lifecycle.attach import enter
+from triloop.states import TABLE, Event, Phase, phase_of, table_text
 
 if sys.platform == "linux":
     from twisted.internet.epollreactor import EPollReactor as NativeReactor

@@ -21,7 +21,7 @@ from zope.interface import implementer
 from tests.contract.certificates import Certificate
 from tests.upstream.loops import dispose_of
 from triloop import TornadoReactor
-from triloop.adapters.streams import TCPStream
+from triloop.adapters.twisted_in_asyncio.streams import TCPStream
 
 FULL = TCPStream.bufferSize
 LARGE = b"L" * (16 * FULL)  # more than a socket takes

@@ -12,7 +12,7 @@ from twisted.internet.protocol import DatagramProtocol
 
 from tests.upstream.loops import dispose_of
 from triloop import TornadoReactor
-from triloop.adapters import datagrams
+from triloop.adapters.twisted_in_asyncio import datagrams
 
 TOO_LONG = b"x" * 70_000
 

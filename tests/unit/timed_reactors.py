@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.base import ReactorBase
 
-from triloop.adapters.timers import TimedCalls
+from triloop.adapters.twisted_in_asyncio.timers import TimedCalls
 
 if TYPE_CHECKING:
     from tests.unit.fakes import FakeClock

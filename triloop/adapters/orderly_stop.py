@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from triloop.adapters.cpython import has_work, is_reopenable, reopen
+from triloop.private.cpython import has_work, is_reopenable, reopen
 
 __all__ = ["OrderlyStop", "end_tasks"]
 

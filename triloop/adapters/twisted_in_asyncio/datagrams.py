@@ -14,7 +14,7 @@ from typing import Any
 from twisted.internet import error, udp
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 
-from triloop.adapters.dispatch import LeanReactor, keeps_log_context
+from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor, keeps_log_context
 
 __all__ = ["DatagramReactor"]
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.base import ReactorBase
 from twisted.internet.interfaces import IReactorProcess
 
-from triloop.children import is_watched, reap_unwatched
+from triloop.process.children import is_watched, reap_unwatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

@@ -19,12 +19,12 @@ from typing import Any
 
 from twisted.internet.base import ReactorBase
 
-from triloop.adapters.cpython import reopen
-from triloop.adapters.dispatch import LeanReactor
-from triloop.adapters.eventloop import open_loops
+from triloop.adapters.asyncio_in_twisted.host import driven_reactors
+from triloop.adapters.asyncio_in_twisted.loop import open_loops
 from triloop.adapters.orderly_stop import end_tasks
-from triloop.adapters.reactor import TornadoReactor, all_reactors
-from triloop.adapters.reactor_host import driven_reactors
+from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor
+from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor, all_reactors
+from triloop.private.cpython import reopen
 
 __all__ = ["run_through", "wind_down"]
 

@@ -10,10 +10,10 @@ from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.python import context, log
 from twisted.python.log import ILogContext
 
-from triloop.adapters.waker import Waker
+from triloop.adapters.twisted_in_asyncio.waker import Waker
 
 if TYPE_CHECKING:
-    from triloop.adapters.streams import EarlyWriter
+    from triloop.adapters.twisted_in_asyncio.streams import EarlyWriter
 
 if TYPE_CHECKING or sys.platform == "linux":
     from select import EPOLLIN

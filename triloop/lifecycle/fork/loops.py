@@ -14,13 +14,13 @@ from typing import Any
 
 from tornado.ioloop import IOLoop
 
-from triloop.fork.descriptors import (
+from triloop.lifecycle.fork.descriptors import (
     close_pidfd,
     is_shareable,
     part_pair,
     part_poller,
 )
-from triloop.fork.libuv import forget_descriptors, part_loop
+from triloop.lifecycle.fork.libuv import forget_descriptors, part_loop
 
 __all__ = [
     "alike",
@@ -35,7 +35,7 @@ __all__ = [
     "signals_of",
 ]
 
-#: What the parent has in hand; see :data:`triloop.fork.reactors._left`.
+#: What the parent has in hand; see :data:`triloop.lifecycle.fork.reactors._left`.
 _left: list[Any] = []
 
 

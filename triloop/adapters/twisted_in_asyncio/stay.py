@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from twisted.python.threadpool import ThreadPool
 
-    from triloop.adapters.reactor import TornadoReactor
+    from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
 
 __all__ = ["Stay"]
 

@@ -1,4 +1,4 @@
-"""Tornado on Twisted: Tornado's face of :class:`~triloop.adapters.eventloop.ReactorEventLoop`."""
+"""Tornado on Twisted: Tornado's face of a ReactorEventLoop."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from tornado.platform.asyncio import AsyncIOLoop
 
-from triloop.adapters.cpython import current_loop
-from triloop.adapters.eventloop import ReactorEventLoop
+from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop
+from triloop.private.cpython import current_loop
 
 __all__ = ["TwistedIOLoop"]
 

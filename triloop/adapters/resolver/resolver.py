@@ -19,14 +19,14 @@ from typing import Any, cast
 
 from tornado.netutil import Resolver
 
-from triloop.adapters.dns_client import (
+from triloop.adapters.resolver.dns_client import (
     DnsClient,
     IResolvingReactor,
     NoSuchAddressError,
     Server,
     resolution_error,
 )
-from triloop.adapters.reactor import reactor_in
+from triloop.adapters.twisted_in_asyncio.reactor import reactor_in
 from triloop.awaitables import as_future
 
 __all__ = ["TwistedResolver", "resolve"]

@@ -41,11 +41,11 @@ from typing import Any
 from tornado.ioloop import IOLoop
 from twisted.internet.process import reapProcessHandlers
 
-from triloop.adapters.cpython import current_loop
-from triloop.adapters.eventloop import ReactorEventLoop, open_loops
-from triloop.adapters.reactor import TornadoReactor, all_reactors
-from triloop.fork import loops, reactors
-from triloop.signals import reset_handlers
+from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop, open_loops
+from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor, all_reactors
+from triloop.lifecycle.fork import loops, reactors
+from triloop.private.cpython import current_loop
+from triloop.process.signals import reset_handlers
 
 _Loop = asyncio.AbstractEventLoop
 

@@ -33,7 +33,7 @@ from typing import Any
 from twisted.internet import error, tcp, unix
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 
-from triloop.adapters.dispatch import LeanReactor, keeps_log_context
+from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor, keeps_log_context
 
 __all__ = ["EarlyWriter", "StreamReactor"]
 

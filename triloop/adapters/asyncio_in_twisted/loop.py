@@ -15,142 +15,25 @@ from typing import TYPE_CHECKING, Any, cast
 from twisted.internet.error import ReactorNotRestartable
 from twisted.python import threadable
 
-from triloop.adapters.cpython import SelectorLoop, SocketTransport, TimerHandle
-from triloop.adapters.dispatch import LeanReactor
-from triloop.adapters.poller import Poller
-from triloop.adapters.reactor_host import ReactorHost
+from triloop.adapters.asyncio_in_twisted.guest import LoopGuest
+from triloop.adapters.asyncio_in_twisted.host import ReactorHost
+from triloop.adapters.asyncio_in_twisted.poller import Poller
+from triloop.adapters.asyncio_in_twisted.streams import StreamTransport
+from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor
 from triloop.embedding import Embedding
-from triloop.signals import SharedSignals
+from triloop.private.cpython import SelectorLoop, TimerHandle
+from triloop.process.signals import SharedSignals
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from triloop.adapters.cpython import Arguments, Callback, Handle
+    from triloop.private.cpython import Arguments, Callback, Handle
 
 __all__ = ["ReactorEventLoop", "new_event_loop"]
 
 _Outer = tuple[asyncio.AbstractEventLoop | None, Any]
 
 _open_loops: weakref.WeakSet[ReactorEventLoop] = weakref.WeakSet()
-
-
-class LoopGuest:
-    """A ReactorEventLoop as a :class:`~triloop.protocol.Guest`.
-
-    This room is the one place that reads what CPython keeps private: ``_ready``,
-    ``_scheduled``, ``_stopping``, ``_thread_id``, ``_run_once``. CPython's own tests, run on
-    this loop, notice when that changes.
-    """
-
-    def __init__(self, loop: ReactorEventLoop) -> None:
-        self._loop = loop
-        #: Whether the loop is the running one in its turns only.
-        self.visits = False
-
-    def release(self) -> None:
-        """Let go of the loop, which is closed: no cycle of references shall outlive it."""
-        del self._loop
-
-    def fileno(self) -> int:
-        """The descriptor of the loop's own epoll or kqueue."""
-        return int(self._loop._selector.fileno())
-
-    def deadline(self) -> float | None:
-        """Seconds until the next timer; 0 when callbacks are ready."""
-        loop = self._loop
-        if loop._ready or loop._stopping:
-            return 0
-        scheduled = loop._scheduled
-        while scheduled:
-            first = scheduled[0]
-            if not first._cancelled:
-                return max(0.0, first._when - loop.time())
-            heapq.heappop(scheduled)
-            first._scheduled = False
-            loop._timer_cancelled_count -= 1
-        return None
-
-    def turn(self) -> None:
-        """One iteration of CPython's own."""
-        loop = self._loop
-        if self.visits:
-            outer = loop._enter()
-            try:
-                loop._run_once()
-            finally:
-                loop._leave(outer)
-        else:
-            loop._run_once()
-        if loop._stopping:
-            loop._stop_now()
-
-
-_SMALL_READ = 64 * 1024
-_LARGE_READ = 256 * 1024
-
-
-class StreamTransport(SocketTransport):
-    """CPython's transport for stream sockets, with a shorter way for what is usual.
-
-    It reads by a measure that fits what comes. A buffer of this size is allocated for every read,
-    and the 256 KiB that CPython asks for are more than malloc keeps at hand: unless it has been
-    taught better, it maps and unmaps them anew for each message. Who sends as much gets as much,
-    until he sends less.
-    """
-
-    #: Bytes to read at once.
-    max_size = _SMALL_READ
-    #: Whether the protocol brings its own buffer, which is all CPython's.
-    _buffered = False
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """See :meth:`asyncio.BaseTransport.set_protocol`."""
-        super().set_protocol(protocol)
-        self._buffered = isinstance(protocol, asyncio.BufferedProtocol)
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """See :meth:`asyncio.WriteTransport.write`.
-
-        Whatever is not sent at once, and in whole, is CPython's to see to; errors too.
-        """
-        if data.__class__ is bytes and not (
-            self._buffer or self._conn_lost or self._eof or self._empty_waiter
-        ):
-            try:
-                sent = self._sock.send(data)
-            except OSError:
-                sent = 0
-            if sent == len(data):
-                return
-            data = data[sent:]
-        super().write(data)
-
-    def _read_ready(self) -> None:
-        if self._buffered or self._conn_lost:
-            super()._read_ready()
-            return
-        try:
-            data = self._sock.recv(self.max_size)
-        except (BlockingIOError, InterruptedError):
-            return
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException as problem:  # noqa: BLE001 - told to the protocol
-            self._fatal_error(problem, "Fatal read error on socket transport")
-            return
-        if len(data) == self.max_size:
-            self.max_size = _LARGE_READ
-        elif len(data) < _SMALL_READ:
-            self.max_size = _SMALL_READ
-            if not data:
-                self._read_ready__on_eof()
-                return
-        try:
-            cast("asyncio.Protocol", self._protocol).data_received(data)
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException as problem:  # noqa: BLE001 - told to the protocol, and logged
-            self._fatal_error(problem, "Fatal error: protocol.data_received() call failed.")
 
 
 class ReactorEventLoop(SelectorLoop):

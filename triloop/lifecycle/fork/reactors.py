@@ -15,10 +15,10 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.posixbase import _ContinuousPolling
 from twisted.python.threadpool import ThreadPool
 
-from triloop.adapters.dispatch import POLLER
-from triloop.adapters.reactor import TornadoReactor
-from triloop.adapters.timers import TimedCalls
-from triloop.fork.descriptors import is_shareable, part_poller
+from triloop.adapters.twisted_in_asyncio.dispatch import POLLER
+from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
+from triloop.adapters.twisted_in_asyncio.timers import TimedCalls
+from triloop.lifecycle.fork.descriptors import is_shareable, part_poller
 
 if sys.platform == "linux":
     from twisted.internet.epollreactor import EPollReactor as _Native

@@ -19,49 +19,20 @@ from twisted.internet.base import DelayedCall, ReactorBase
 from twisted.internet.main import installReactor
 from twisted.internet.posixbase import PosixReactorBase
 
-from triloop.adapters.asyncio_host import AsyncioHost
-from triloop.adapters.datagrams import DatagramReactor
 from triloop.adapters.orderly_stop import OrderlyStop
-from triloop.adapters.stay import Stay, no_pool
-from triloop.adapters.streams import EarlyWriter, StreamReactor
-from triloop.adapters.timers import TimedCalls
-from triloop.children import ChildWatch
+from triloop.adapters.twisted_in_asyncio.datagrams import DatagramReactor
+from triloop.adapters.twisted_in_asyncio.guest import ReactorGuest
+from triloop.adapters.twisted_in_asyncio.host import AsyncioHost
+from triloop.adapters.twisted_in_asyncio.stay import Stay, no_pool
+from triloop.adapters.twisted_in_asyncio.streams import EarlyWriter, StreamReactor
+from triloop.adapters.twisted_in_asyncio.timers import TimedCalls
 from triloop.embedding import Embedding
-from triloop.signals import ReactorSignals
+from triloop.process.children import ChildWatch
+from triloop.process.signals import ReactorSignals
 
 __all__ = ["TornadoReactor", "install"]
 
 _reactors: weakref.WeakSet[TornadoReactor] = weakref.WeakSet()
-
-
-class ReactorGuest:
-    """A poll reactor as a :class:`~triloop.protocol.Guest`."""
-
-    def __init__(self, reactor: TornadoReactor) -> None:
-        self._reactor = reactor
-
-    def fileno(self) -> int:
-        """The descriptor of the reactor's own epoll or kqueue."""
-        return self._reactor.descriptor()
-
-    def deadline(self) -> float | None:
-        """Seconds until the next timed call; 0 also for calls of other threads and a stop."""
-        reactor = self._reactor
-        if not reactor._started:
-            return None
-        if reactor._early or reactor.threadCallQueue or reactor._justStopped:
-            return 0
-        return reactor.timeout()
-
-    def turn(self) -> None:
-        """One pass of Twisted's main loop; I/O first, so that what it schedules runs at once."""
-        reactor = self._reactor
-        reactor.doIteration(0)
-        reactor.runUntilCurrent()
-        if reactor._early:
-            reactor.flush()
-        if reactor._iterating:
-            reactor._asyncioEventloop.stop()
 
 
 class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelectorReactor):

@@ -1,0 +1,1 @@
+"""Names to addresses without threads, on the sockets of the loop that asks."""

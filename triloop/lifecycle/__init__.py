@@ -1,0 +1,1 @@
+"""The life of reactors and loops: attach, run, shut down, exit, fork."""

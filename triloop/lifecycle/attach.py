@@ -1,0 +1,86 @@
+"""The life of a reactor: attached to a loop that runs, run with one of its own, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+import triloop.lifecycle.fork  # noqa: F401 - prepares this process for os.fork
+from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop
+from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor, install
+from triloop.states import TABLE, Event, phase_of
+
+__all__ = ["attached", "enter", "global_reactor"]
+
+
+@contextlib.asynccontextmanager
+async def attached() -> AsyncIterator[Any]:
+    """Run the global reactor inside the running loop for as long as the block lasts.
+
+    ::
+
+        async with triloop.attached() as reactor:
+            port = reactor.listenTCP(8007, factory)
+
+    It is installed if there is none. Its startup events have fired when the block begins. When
+    the last of the blocks that use it ends, its shutdown triggers are fired and waited for, its
+    threads are joined, what was left open is closed, and it may be attached again, to this or
+    to another loop.
+
+    :returns: the reactor.
+    :raises RuntimeError: when the global reactor runs in another loop, is about to stop, or is
+        not one of Triloop's.
+    """
+    reactor = global_reactor()
+    if not isinstance(reactor, TornadoReactor):
+        yield reactor
+        return
+    await enter(reactor)
+    try:
+        yield reactor
+    finally:
+        await reactor.stay.leave()
+
+
+def global_reactor() -> Any:
+    """The global reactor, installed if there is none, if it can be used in the running loop."""
+    reactor: Any = sys.modules.get("twisted.internet.reactor")
+    if reactor is None:
+        return install()
+    loop = asyncio.get_running_loop()
+    if isinstance(reactor, TornadoReactor):
+        return reactor
+    if isinstance(loop, ReactorEventLoop) and loop.reactor is reactor:
+        return reactor  # it owns this loop, and runs
+    raise RuntimeError(
+        f"the global reactor is {reactor!r}, which cannot run inside {loop!r}: call "
+        "triloop.install() before anything imports twisted.internet.reactor"
+    )
+
+
+async def enter(reactor: TornadoReactor) -> None:
+    """Become a user of ``reactor`` in the running loop; back when its startup events have fired.
+
+    An end that is under way, because the last user before has left, is waited for.
+
+    :raises RuntimeError: when it runs in another loop, or is about to stop for another reason.
+    """
+    await reactor.stay.over()
+    if TABLE[phase_of(reactor)][Event.ATTACH] is RuntimeError:
+        raise RuntimeError("this reactor is about to stop: wait for that before attaching it again")
+    reactor.stay.enter()
+    started = asyncio.get_running_loop().create_future()
+    reactor.callWhenRunning(_resolve, started)
+    try:
+        await started
+    except BaseException:
+        await reactor.stay.leave()
+        raise
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

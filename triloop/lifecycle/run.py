@@ -1,0 +1,155 @@
+"""A program's main coroutine, run with a reactor attached from its beginning to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, TypeVar, cast
+
+from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
+from triloop.lifecycle.attach import enter, global_reactor
+from triloop.lifecycle.exit import run_through, wind_down
+
+__all__ = ["run"]
+
+T = TypeVar("T")
+
+
+def run(
+    main: Coroutine[Any, Any, T],
+    *,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+    debug: bool | None = None,
+) -> T | None:
+    """As :func:`asyncio.run`, with the global reactor attached from the beginning to the end.
+
+    The end comes when ``main`` returns or raises, by ``reactor.stop()`` or SIGTERM (``main`` is
+    cancelled), or by SIGINT (``main`` is cancelled, and KeyboardInterrupt raised). Always, and in
+    this order: tasks are cancelled and awaited, asynchronous generators closed, the default
+    executor shut down, the reactor's shutdown triggers fired, its thread pool joined, the loop
+    closed. A reactor of Twisted's own, in which a loop of ``loop_factory`` may live, can be stopped
+    only once: its end comes when the interpreter exits.
+
+    :param main: the coroutine to run.
+    :param loop_factory: makes the loop; None: the default one's.
+    :param debug: the loop's debug mode; None leaves it as it is.
+    :returns: what ``main`` returns; None when ``reactor.stop()`` or SIGTERM ended it.
+    :raises RuntimeError: within a running loop.
+    """
+    if asyncio._get_running_loop() is not None:
+        main.close()
+        raise RuntimeError(
+            "triloop.run() cannot be called from a running event loop: use "
+            "`async with triloop.attached()` there"
+        )
+    loop = (loop_factory or asyncio.new_event_loop)()
+    if debug is not None:
+        loop.set_debug(debug)
+    asyncio.set_event_loop(loop)
+    try:
+        return _run_in(loop, main)
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+def _run_in(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, T]) -> T | None:
+    reactor: Any = None
+    with contextlib.ExitStack() as ending:
+        try:
+            reactor = loop.run_until_complete(_entered())
+        except BaseException:
+            main.close()
+            raise
+        # The last to be pushed is the first to be done.
+        if isinstance(reactor, TornadoReactor):
+            ending.callback(lambda: run_through(loop, reactor.stay.leave()))
+        ending.callback(wind_down, loop)
+        return cast("T | None", _Main(loop.create_task(main), loop, reactor).run())
+
+
+async def _entered() -> Any:
+    reactor = global_reactor()
+    if isinstance(reactor, TornadoReactor):
+        await enter(reactor)
+    return reactor
+
+
+class _Main:
+    """The task that a loop is run for, and the ways it may be made to end."""
+
+    def __init__(
+        self, task: asyncio.Task[T], loop: asyncio.AbstractEventLoop, reactor: Any
+    ) -> None:
+        self._task = task
+        self._loop = loop
+        self._reactor = reactor
+        self._interrupted = False
+        self._stopped = False
+
+    def run(self) -> Any:
+        """Run the task; see :func:`run` for its result."""
+        with self._signals(), self._reactor_stops():
+            return self._run()
+
+    def _run(self) -> Any:
+        try:
+            return self._loop.run_until_complete(self._task)
+        except asyncio.CancelledError:
+            if self._interrupted:
+                raise KeyboardInterrupt from None
+            if self._stopped:
+                return None
+            raise
+
+    def _stop(self) -> None:
+        self._stopped = True
+        self._task.cancel()
+
+    def _interrupt(self, number: int, frame: object) -> None:
+        if self._interrupted or self._task.done():
+            raise KeyboardInterrupt
+        self._interrupted = True
+        self._task.cancel()
+        # It may be the poller that was interrupted: have the loop look at its tasks.
+        self._loop.call_soon_threadsafe(lambda: None)
+
+    def _terminate(self, number: int, frame: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop)
+
+    @contextlib.contextmanager
+    def _reactor_stops(self) -> Iterator[None]:
+        """``reactor.stop()`` ends the task; the end of the reactor comes in its turn."""
+        if isinstance(self._reactor, TornadoReactor):
+            self._reactor.on_stop = self._stop
+            yield
+            return
+        stop = self._reactor.stop = self._stop
+        try:
+            yield
+        finally:
+            if self._reactor.__dict__.get("stop") is stop:
+                del self._reactor.stop
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """SIGINT and SIGTERM end the task, where nobody else has a handler for them."""
+        wanted = {
+            signal.SIGINT: (signal.default_int_handler, self._interrupt),
+            signal.SIGTERM: (signal.SIG_DFL, self._terminate),
+        }
+        set_here = {}
+        if threading.current_thread() is threading.main_thread():
+            for number, (default, handler) in wanted.items():
+                if signal.getsignal(number) == default:
+                    set_here[number] = default, handler
+                    signal.signal(number, handler)
+        try:
+            yield
+        finally:
+            for number, (default, handler) in set_here.items():
+                if signal.getsignal(number) == handler:
+                    signal.signal(number, default)
