@@ -14,9 +14,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import inspect
-import sys
 import types
-import warnings
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, TypeVar, Union, cast
 
@@ -25,6 +23,8 @@ from tornado.ioloop import IOLoop
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
+
+from triloop.default_loop import default_loop
 
 __all__ = ["as_deferred", "as_future"]
 
@@ -57,14 +57,14 @@ def as_future(
 
     Raises:
         TypeError: ``x`` is none of these.
-        RuntimeError: No loop is given and none can be found.
+        RuntimeError: No loop is given and none can be found, or it runs in another thread.
         ValueError: ``x`` is an asyncio Future of another loop than ``loop``.
     """
     if isinstance(x, asyncio.Future):
         return asyncio.ensure_future(x, loop=loop)
     if not _is_convertible(x):
         raise TypeError(_wrong_type("as_future", x))
-    loop = loop or _find_loop()
+    loop = loop or default_loop()
     if isinstance(x, Deferred):
         return _deferred_as_future(x, loop)
     if isinstance(x, concurrent.futures.Future):
@@ -244,32 +244,6 @@ def _wrong_type(function: str, x: object) -> str:
     if inspect.isgenerator(x):
         return f"{wanted}: decorate its function with inlineCallbacks or gen.coroutine"
     return f"{wanted}: pass such an object, or use succeed() or a coroutine to make one of a value"
-
-
-def _find_loop() -> asyncio.AbstractEventLoop:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        pass
-    reactor = sys.modules.get("twisted.internet.reactor")
-    loop = getattr(reactor, "_asyncioEventloop", None) or _current_loop()
-    if isinstance(loop, asyncio.AbstractEventLoop):
-        return loop
-    raise RuntimeError(
-        "no asyncio loop is running or current in this thread: call this from a coroutine or a "
-        "callback, or make a loop first with triloop.install() or triloop.TwistedIOLoop().install()"
-    )
-
-
-def _current_loop() -> asyncio.AbstractEventLoop | None:
-    """The loop that was set as this thread's, as TwistedIOLoop.install and Tornado do."""
-    with warnings.catch_warnings():
-        # Where asyncio warns that it is about to make a loop, there is none.
-        warnings.simplefilter("error", DeprecationWarning)
-        try:
-            return asyncio.get_event_loop()
-        except (RuntimeError, DeprecationWarning):
-            return None
 
 
 def _yielded_deferred(deferred: Deferred[T]) -> asyncio.Future[T]:

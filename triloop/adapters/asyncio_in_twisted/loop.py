@@ -7,7 +7,6 @@ import heapq
 import socket
 import sys
 import threading
-import weakref
 from asyncio import events
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, cast
@@ -20,6 +19,7 @@ from triloop.adapters.asyncio_in_twisted.host import ReactorHost
 from triloop.adapters.asyncio_in_twisted.poller import Poller
 from triloop.adapters.asyncio_in_twisted.streams import StreamTransport
 from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor
+from triloop.default_loop import nested_loops
 from triloop.embedding import Embedding
 from triloop.private.cpython import SelectorLoop, TimerHandle
 from triloop.process.signals import SharedSignals
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["ReactorEventLoop", "new_event_loop"]
 
 _Outer = tuple[asyncio.AbstractEventLoop | None, Any]
-
-_open_loops: weakref.WeakSet[ReactorEventLoop] = weakref.WeakSet()
 
 
 class ReactorEventLoop(SelectorLoop):
@@ -88,7 +86,7 @@ class ReactorEventLoop(SelectorLoop):
         self._signals = SharedSignals(
             self._csock.fileno(), self._signal_handlers, self._handle_signal, reactor
         )
-        _open_loops.add(self)
+        nested_loops.add(self)
         if self._reactor.running:
             self._begin()
 
@@ -206,7 +204,7 @@ class ReactorEventLoop(SelectorLoop):
         self._host.release()
         self._guest.release()
         self._signals.release()
-        _open_loops.discard(self)
+        nested_loops.discard(self)
         if self._own_reactor:
             self._reactor.fireSystemEvent("shutdown")  # of which its thread pool hears
             self._reactor.close()
@@ -293,7 +291,7 @@ def new_event_loop(reactor: Any = None) -> ReactorEventLoop:
 
 def open_loops() -> list[ReactorEventLoop]:
     """All loops in this process that are not closed."""
-    return list(_open_loops)
+    return list(nested_loops)
 
 
 def _hide_this_frame(handle: asyncio.Handle) -> None:
@@ -304,7 +302,7 @@ def _hide_this_frame(handle: asyncio.Handle) -> None:
 
 
 def _is_taken(reactor: object) -> bool:
-    return any(loop.reactor is reactor for loop in _open_loops)
+    return any(loop.reactor is reactor for loop in nested_loops)
 
 
 def _runs_elsewhere(reactor: Any) -> bool:

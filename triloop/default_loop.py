@@ -1,0 +1,82 @@
+"""The asyncio loop that is meant where none is given.
+
+The adapters register here which of their loops are open; what needs a loop asks here for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import weakref
+from typing import Any
+
+from triloop.private.cpython import current_loop
+
+__all__ = ["default_loop", "nested_loops"]
+
+#: The open loops that are guests of a reactor, which each shows as its ``reactor``.
+nested_loops: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def default_loop() -> asyncio.AbstractEventLoop:
+    """Find the running loop; before any runs, the installed reactor's, or the current one.
+
+    Called in the thread of the loop. It never makes a loop: nothing would run that.
+
+    Returns:
+        An open loop.
+
+    Raises:
+        RuntimeError: There is none, it runs in another thread, or nothing can be expected to run
+            it.
+    """
+    running = asyncio._get_running_loop()
+    if running is not None:
+        return running
+    reactor = sys.modules.get("twisted.internet.reactor")
+    loop = _loop_of(reactor)
+    if loop is not None:
+        return _in_this_thread(loop)
+    if _runs_here(reactor):
+        raise RuntimeError(
+            f"{reactor!r} runs, and no asyncio loop in it: call triloop.new_event_loop(reactor) "
+            "before reactor.run(), or triloop.install() before anything imports "
+            "twisted.internet.reactor"
+        )
+    loop = _if_open(current_loop())
+    if loop is not None:
+        return _in_this_thread(loop)
+    raise RuntimeError(
+        "no asyncio loop is running or current in this thread: call this from a coroutine or a "
+        "callback, or make a loop first with triloop.install() or triloop.TwistedIOLoop().install()"
+    )
+
+
+def _loop_of(reactor: Any) -> asyncio.AbstractEventLoop | None:
+    """The open loop that the global reactor is in, or that is in it."""
+    if reactor is None:
+        return None
+    nested = (loop for loop in nested_loops if loop.reactor is reactor)
+    return _if_open(getattr(reactor, "_asyncioEventloop", None)) or next(nested, None)
+
+
+def _if_open(loop: object) -> asyncio.AbstractEventLoop | None:
+    return loop if isinstance(loop, asyncio.AbstractEventLoop) and not loop.is_closed() else None
+
+
+def _in_this_thread(loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop:
+    """Refuse a loop that runs, for this thread runs none."""
+    if loop.is_running():
+        raise RuntimeError(
+            f"{loop!r} runs in another thread than the present one "
+            f"({threading.current_thread().name}): go there by reactor.callFromThread(), "
+            "loop.call_soon_threadsafe() or asyncio.run_coroutine_threadsafe()"
+        )
+    return loop
+
+
+def _runs_here(reactor: Any) -> bool:
+    from twisted.python import threadable
+
+    return bool(getattr(reactor, "running", False)) and threadable.isInIOThread()
