@@ -1,16 +1,21 @@
 # Everything runs in .venv, which the targets make: a machine needs make and Python 3.10 or later.
+# Another Python gets a folder of its own: make test PYTHON=.pythons/bin/python3.15
 #
 #   make demo                 a chat room on Tornado, Twisted and asyncio at once (HOST=uvloop, HOST=epoll)
 #   make test                 the tests, the upstream suites of all three worlds among them
+#   make test-quick           the tests without those, in a minute
 #   make check                linters, types, import direction, changelog, documentation, engine coverage
 #   make test-all             the tests on every Python found, on the oldest and the newest dependencies
+#   make test-upstream        the upstream suites alone
+#   make pythons              CPython 3.14 and 3.15 in .pythons, on a Debian that has neither
 #   make coverage             the tests, with a report of the lines and branches they missed
 #   make bench                every event loop side by side, by the CPU time of a request (BENCH_ARGS)
 #   make bench-docs           the same for the documentation: its charts and tables, made anew
 #   make docs                 the documentation, in docs/_build/html
 
 PYTHON ?= python3
-VENV := .venv
+EXTRAS ?= dev
+VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
@@ -22,27 +27,29 @@ BENCH_ARGS ?=
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test check lint types imports fragments engine test-all coverage bench bench-docs docs system-tools clean
+.PHONY: demo test test-quick test-upstream pythons check lint types imports fragments engine test-all coverage bench bench-docs docs clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "triloop needs Python 3.10 or later; set PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
 	touch $@
-
-# The tests watch the system calls of an idle process. Only Linux has strace, and only there they run.
-system-tools:
-	@if test "$$(uname)" = Linux && ! command -v strace >/dev/null; then \
-	  sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
-	  command -v apt-get >/dev/null || { echo 'the tests need strace: install it with your package manager' >&2; exit 1; }; \
-	  $$sudo apt-get update -qq && $$sudo apt-get install -y -qq strace; \
-	fi
 
 demo: $(STAMP)
 	@$(BIN)/python examples/demo/room.py --host $(HOST) --http-port $(HTTP_PORT) --chat-port $(CHAT_PORT)
 
-test: $(STAMP) system-tools
+test: $(STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-quick: $(STAMP)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/unit tests/property tests/contract
+
+test-upstream: $(STAMP)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/upstream
+
+# From Debian unstable's packages, in a folder of their own: see the script.
+pythons:
+	@.ci/pythons .pythons
 
 check: lint types imports fragments docs engine
 
@@ -70,10 +77,10 @@ engine: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/sphinx-build -q -E -W --keep-going -b html docs docs/_build/html
 
-test-all: $(STAMP) system-tools
+test-all: $(STAMP)
 	$(BIN)/nox
 
-coverage: $(STAMP) system-tools
+coverage: $(STAMP)
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
 	$(BIN)/coverage combine --quiet
@@ -90,4 +97,4 @@ bench-docs: $(STAMP)
 	  --json $(BENCH_DOCS)/results.json --svg $(BENCH_DOCS) --markdown $(BENCH_DOCS)/results.md
 
 clean:
-	rm -rf $(VENV) .nox build dist docs/_build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* .pythons .nox build dist docs/_build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
