@@ -21,7 +21,9 @@ __all__ = [
     "current_loop",
     "has_work",
     "is_reopenable",
+    "put_back_task",
     "reopen",
+    "set_aside_task",
 ]
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     import traceback
     from collections import deque
     from collections.abc import Callable
+    from contextvars import Context
 
     from typing_extensions import TypeVarTuple, Unpack
 
@@ -95,6 +98,7 @@ if TYPE_CHECKING:
             waiter: asyncio.Future[None] | None = None,
             extra: dict[str, Any] | None = None,
             server: asyncio.AbstractServer | None = None,
+            context: Context | None = None,  # since 3.15
         ) -> None: ...
 
 else:
@@ -134,3 +138,23 @@ def has_work(loop: asyncio.AbstractEventLoop) -> bool:
         return True  # uvloop tells of its tasks only
     private: Any = loop
     return bool(private._asyncgens) or private._default_executor is not None
+
+
+def set_aside_task(loop: asyncio.AbstractEventLoop | None) -> asyncio.Task[Any] | None:
+    """Have ``loop``, the running one, no current task while another loop runs on its stack.
+
+    Since 3.14 the current task belongs to the thread: a task of the other loop could not be
+    entered beside it. Before, each loop had its own.
+
+    Returns:
+        The task, for :func:`put_back_task`.
+    """
+    if loop is None or sys.version_info < (3, 14):
+        return None
+    return asyncio.tasks._swap_current_task(loop, None)
+
+
+def put_back_task(loop: asyncio.AbstractEventLoop | None, task: asyncio.Task[Any] | None) -> None:
+    """Have ``loop``, the running one again, go on with the task that was set aside."""
+    if loop is not None and task is not None:
+        asyncio.tasks._swap_current_task(loop, task)  # type: ignore[attr-defined]  # since 3.12

@@ -21,7 +21,12 @@ from triloop.adapters.asyncio_in_twisted.streams import StreamTransport
 from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor
 from triloop.default_loop import nested_loops
 from triloop.embedding import Embedding
-from triloop.private.cpython import SelectorLoop, TimerHandle
+from triloop.private.cpython import (
+    SelectorLoop,
+    TimerHandle,
+    put_back_task,
+    set_aside_task,
+)
 from triloop.process.signals import SharedSignals
 
 if TYPE_CHECKING:
@@ -31,7 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ReactorEventLoop", "new_event_loop"]
 
-_Outer = tuple[asyncio.AbstractEventLoop | None, Any]
+#: A loop that runs, its current task, and the hooks of asynchronous generators.
+_Outer = tuple[asyncio.AbstractEventLoop | None, "asyncio.Task[Any] | None", Any]
 
 
 class ReactorEventLoop(SelectorLoop):
@@ -78,7 +84,7 @@ class ReactorEventLoop(SelectorLoop):
                 "Give this one another, or close the other loop first"
             )
         self._reactor = reactor
-        self._outer: _Outer = (None, None)
+        self._outer: _Outer = (None, None, (None, None))
         self._host = ReactorHost(reactor, self._begin, self._end, self._if_running)
         self._guest = LoopGuest(self)
         self._embedding = Embedding(self._host, self._guest)
@@ -180,7 +186,8 @@ class ReactorEventLoop(SelectorLoop):
 
     def _enter(self) -> _Outer:
         """Become the running loop; what was so before."""
-        outer = events._get_running_loop(), sys.get_asyncgen_hooks()
+        running = events._get_running_loop()
+        outer = running, set_aside_task(running), sys.get_asyncgen_hooks()
         events._set_running_loop(self)
         sys.set_asyncgen_hooks(
             firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook
@@ -188,8 +195,10 @@ class ReactorEventLoop(SelectorLoop):
         return outer
 
     def _leave(self, outer: _Outer) -> None:
-        events._set_running_loop(outer[0])
-        sys.set_asyncgen_hooks(*outer[1])
+        running, task, hooks = outer
+        events._set_running_loop(running)
+        put_back_task(running, task)
+        sys.set_asyncgen_hooks(*hooks)
 
     def close(self) -> None:
         """Close the loop and give the reactor back as it was; that may go on running.
@@ -218,13 +227,11 @@ class ReactorEventLoop(SelectorLoop):
         sock: socket.socket,
         protocol: asyncio.BaseProtocol,
         waiter: asyncio.Future[None] | None = None,
-        *,
-        extra: dict[str, Any] | None = None,
-        server: asyncio.AbstractServer | None = None,
+        **options: Any,
     ) -> StreamTransport:
         if hasattr(self, "_ensure_fd_no_transport"):
             self._ensure_fd_no_transport(sock)
-        return StreamTransport(self, sock, protocol, waiter, extra, server)
+        return StreamTransport(self, sock, protocol, waiter, **options)
 
     # Scheduling: in a turn nothing is to be woken, outside of one the host must hear of it.
 
