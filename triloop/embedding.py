@@ -17,6 +17,9 @@ All scheduling policy lives here and nowhere else:
 * a turn is never re-entered. A nested native loop (a modal dialog, say) that finds the guest
   readable in the middle of a turn only notes that a turn is owed. The watch is level-triggered
   and would make that nested loop spin, so it is dropped until the turn is over;
+* what it asks of the host, it asks in an empty context. Hosts keep a copy of the context in which
+  they are asked, and run the turn in it: that of an application's task would outlive the task, and
+  be seen by what has nothing to do with it;
 * nothing escapes a turn into the host's own callbacks: a host may treat an exception there as
   the death of a descriptor. It is handed over through ``Host.interrupt``.
 """
@@ -27,10 +30,15 @@ import enum
 import threading
 import time
 from collections.abc import Callable
+from contextvars import Context
+from typing import ParamSpec, TypeVar
 
 from triloop.protocol import Cancellable, Guest, Host
 
 __all__ = ["MAX_ROUNDS", "MAX_SECONDS", "Embedding", "State"]
+
+_T = TypeVar("_T")
+_P = ParamSpec("_P")
 
 #: Rounds a guest may take in one turn while it has work ready.
 MAX_ROUNDS = 16
@@ -102,7 +110,7 @@ class Embedding:
         """
         if self._attached:
             raise RuntimeError("this guest is attached already: detach it first")
-        self._watch = self.host.watch(self.guest.fileno(), self._ready)
+        self._watch = _ask(self.host.watch, self.guest.fileno(), self._ready)
         self._thread = threading.get_ident()
         self._attached = True
         self.wake()
@@ -123,9 +131,9 @@ class Embedding:
         if not self._attached:
             return
         if threading.get_ident() != self._thread:
-            self.host.call_soon_threadsafe(self._woken)
+            _ask(self.host.call_soon_threadsafe, self._woken)
         elif self._soon is None and not self.turning:
-            self._soon = self.host.call_soon(self._look)
+            self._soon = _ask(self.host.call_soon, self._look)
 
     def _woken(self) -> None:
         """Deliver, in the host's thread, a wake of another thread; a turn looks by itself."""
@@ -189,7 +197,7 @@ class Embedding:
         if not self._attached:
             return
         if self._watch is None:
-            self._watch = self.host.watch(self.guest.fileno(), self._ready)
+            self._watch = _ask(self.host.watch, self.guest.fileno(), self._ready)
         if delay is not None or self._timer is not None:
             self._arm(delay)
 
@@ -201,7 +209,7 @@ class Embedding:
         """
         if delay == 0:
             if self._soon is None:
-                self._soon = self.host.call_soon(self._look)
+                self._soon = _ask(self.host.call_soon, self._look)
         elif delay is not None:
             self._arm_timer(delay)
         elif self._timer is not None:
@@ -214,5 +222,14 @@ class Embedding:
             if self._timer_at <= at + SLACK:
                 return
             self._timer.cancel()
-        self._timer = self.host.call_later(delay, self._expired)
+        self._timer = _ask(self.host.call_later, delay, self._expired)
         self._timer_at = at
+
+
+def _ask(request: Callable[_P, _T], *args: _P.args, **kw: _P.kwargs) -> _T:
+    """Make a request of a host in a context of its own.
+
+    One context for all requests would not do: it cannot be entered again before it is left, as a
+    signal handler or another thread may want to.
+    """
+    return Context().run(request, *args, **kw)

@@ -49,6 +49,9 @@ class Guest(Protocol):
 class Host(Protocol):
     """The event loop that owns the thread.
 
+    It may keep a copy of the contextvars context in which it is asked for something, and call back
+    in that: the engine asks in an empty one.
+
     All but :meth:`call_soon_threadsafe` are for the host's own thread.
     """
 

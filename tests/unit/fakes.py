@@ -2,7 +2,7 @@
 
 The host is a small event loop with the order of a real one: it polls, then runs what the poll
 found. It checks by itself what no host may ever see: an exception that escapes the engine, more
-than one timer, a turn within a turn.
+than one timer, a turn within a turn, a request in the context of an application.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -49,6 +50,12 @@ class Request:
         return not (self.cancelled or self.done)
 
 
+def asked(callback: Work, due: float = 0.0, *, lasts: bool = False) -> Request:
+    """What the engine asks for; a real host would keep the context that it is asked in."""
+    assert not copy_context(), "a request in the context of an application"
+    return Request(callback, due, lasts=lasts)
+
+
 class FakeHost:
     """An event loop that runs a pass at a time; also a pass within a pass.
 
@@ -82,22 +89,22 @@ class FakeHost:
             raise ValueError(f"{fd} is no descriptor")
         assert fd not in self.watches or self.watches[fd].cancelled, "watched twice"
         self.watched += 1
-        self.watches[fd] = Request(callback, lasts=True)
+        self.watches[fd] = asked(callback, lasts=True)
         return self.watches[fd]
 
     def call_later(self, delay: float, callback: Callback) -> Request:
         assert delay > 0, "what is due at once is no matter for a timer"
         self.timed += 1
-        self.timers.append(Request(callback, self.clock() + delay))
+        self.timers.append(asked(callback, self.clock() + delay))
         return self.timers[-1]
 
     def call_soon(self, callback: Callback) -> Request:
         self.soons += 1
-        self.soon.append(Request(callback))
+        self.soon.append(asked(callback))
         return self.soon[-1]
 
     def call_soon_threadsafe(self, callback: Callback) -> None:
-        self.from_threads.append(Request(callback))
+        self.from_threads.append(asked(callback))
 
     def interrupt(self, reason: BaseException) -> None:
         if isinstance(reason, AssertionError):
