@@ -8,8 +8,8 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet import process as processes
 from twisted.internet.interfaces import IReadDescriptor
-from twisted.internet.process import reapProcessHandlers
 from zope.interface import implementer
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class ChildWatch:
 
     def add(self, process: Any) -> None:
         """Watch a process that ``spawnProcess`` has returned."""
-        if reapProcessHandlers.get(process.pid) is not process:
+        if processes.reapProcessHandlers.get(process.pid) is not process:
             return  # it has ended, and been told so, already
         try:
             child = _ChildExit(self, process)
@@ -107,13 +107,14 @@ def reap_unwatched() -> None:
 
     Those of the others are told in their reactor's time and thread, which may not have begun.
     """
-    for process in list(reapProcessHandlers.values()):
+    for process in list(processes.reapProcessHandlers.values()):
         reactor = getattr(process, "_reactor", None) or getattr(process, "reactor", None)
         if not is_watched(reactor):
             process.reapProcess()
 
 
 def _reap(process: Any) -> None:
-    registered = reapProcessHandlers.get(process.pid)
+    # The table is looked up at each use: Twisted's own tests put another in its place.
+    registered = processes.reapProcessHandlers.get(process.pid)
     if registered is not None and registered is process:
         registered.reapProcess()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from contextvars import Context, copy_context
 from heapq import heapify, heappop, heappush, heapreplace
@@ -9,9 +10,10 @@ from itertools import count
 from typing import Any
 
 from twisted.internet.base import DelayedCall, ReactorBase
+from twisted.internet.error import AlreadyCancelled
 from twisted.logger import Logger
 
-__all__ = ["TimedCall", "TimedCalls"]
+__all__ = ["TimedCall", "TimedCalls", "drop_call"]
 
 _log = Logger()
 
@@ -29,6 +31,38 @@ class TimedCall(DelayedCall):
     number: int
     #: The number of its entry in the heap.
     entry: int
+
+
+class DroppedCall(DelayedCall):
+    """A DelayedCall that its reactor has dropped: it is cancelled, and behaves as such.
+
+    Twisted's own holders of a call (LoopingCall, deferLater, TimeoutMixin,
+    ReconnectingClientFactory) cancel it without a look, as a reactor of Twisted's keeps its calls
+    for ever. They are let through once, so that what they hold can be stopped.
+    """
+
+    _is_released = False
+
+    def cancel(self) -> None:
+        """Do nothing, once, for Twisted's own code.
+
+        Raises:
+            AlreadyCancelled: For all others.
+        """
+        holder = sys._getframe(1).f_globals.get("__name__", "")
+        if self._is_released or not holder.startswith("twisted."):
+            raise AlreadyCancelled
+        self._is_released = True
+
+
+def drop_call(call: DelayedCall) -> None:
+    """Cancel a call that is no longer among those of a reactor."""
+    call.cancelled = 1
+    if call.debug:
+        call._repr = repr(call)
+    for name in ("func", "args", "kw", "context"):
+        vars(call).pop(name, None)
+    call.__class__ = DroppedCall
 
 
 class TimedCalls(ReactorBase):
@@ -80,9 +114,12 @@ class TimedCalls(ReactorBase):
         return list(self._pending.values())
 
     def forget_timed_calls(self) -> None:
-        """Drop all pending calls: they will not happen."""
+        """Drop all pending calls: they will not happen, and are cancelled."""
+        dropped = list(self._pending.values())
         self._heap.clear()
         self._pending.clear()
+        for call in dropped:
+            drop_call(call)
 
     def timeout(self) -> float | None:
         """Seconds until the next timed call is due; None when there is none."""

@@ -39,7 +39,7 @@ from types import FrameType
 from typing import Any
 
 from tornado.ioloop import IOLoop
-from twisted.internet.process import reapProcessHandlers
+from twisted.internet import process as processes
 
 from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop, open_loops
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor, all_reactors
@@ -98,7 +98,7 @@ def _renew(
     guests: list[TornadoReactor], nested: list[ReactorEventLoop], hosts: list[_Loop]
 ) -> None:
     signal.set_wakeup_fd(-1)  # the parent's
-    reapProcessHandlers.clear()  # they are not this process's children
+    processes.reapProcessHandlers.clear()  # they are not this process's children
     every = _reactors_at_hand()
     # All pollers first: what is in one may be the number of another.
     for reactor in every:

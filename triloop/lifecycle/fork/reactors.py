@@ -17,7 +17,7 @@ from twisted.python.threadpool import ThreadPool
 
 from triloop.adapters.twisted_in_asyncio.dispatch import POLLER
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
-from triloop.adapters.twisted_in_asyncio.timers import TimedCalls
+from triloop.adapters.twisted_in_asyncio.timers import TimedCalls, drop_call
 from triloop.lifecycle.fork.descriptors import is_shareable, part_poller
 
 if sys.platform == "linux":
@@ -158,16 +158,18 @@ def _disown_path(port: Any) -> None:
 
 
 def _drop_calls(reactor: Any) -> None:
-    queues: list[list[Any]] = []
+    calls = reactor.getDelayedCalls()
+    _left.append([dict(vars(call)) for call in calls])
     if isinstance(reactor, TimedCalls):
-        _left.append(reactor.getDelayedCalls())
         reactor.forget_timed_calls()
     else:
-        queues = [reactor._pendingTimedCalls, reactor._newTimedCalls]
+        for queue in (reactor._pendingTimedCalls, reactor._newTimedCalls):
+            queue.clear()
         reactor._cancellations = 0
-    for queue in (*queues, reactor.threadCallQueue):
-        _left.append(queue[:])
-        queue.clear()
+        for call in calls:
+            drop_call(call)
+    _left.append(reactor.threadCallQueue[:])
+    reactor.threadCallQueue.clear()
 
 
 def _renew_thread_pool(reactor: Any) -> None:

@@ -1,0 +1,112 @@
+"""What can never happen says so; ``silence_script.py PROGRAM``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import Any
+
+import pytest
+from twisted.internet import process
+from twisted.internet.defer import Deferred
+from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.error import AlreadyCancelled
+from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import LoopingCall, deferLater
+
+import triloop
+from tests.interop.programs import run_program
+
+
+class Held:
+    """Timed calls of a reactor, and what Twisted and an application hold of them."""
+
+    def __init__(self, reactor: Any) -> None:
+        self.call = reactor.callLater(60, print)
+        self.waiting: Deferred[None] = deferLater(reactor, 60)
+        self.waiting.addErrback(lambda _: None)
+        self.looping = LoopingCall(int)
+        self.looping.clock = reactor
+        self.looping.start(60, now=False)
+
+    def check_dropped(self) -> None:
+        """All are cancelled, and what holds them can be stopped."""
+        assert not self.call.active()
+        for use in (self.call.cancel, lambda: self.call.reset(0), lambda: self.call.delay(-1)):
+            with pytest.raises(AlreadyCancelled):
+                use()
+        self.waiting.cancel()
+        self.looping.stop()
+
+
+def calls_that_a_block_leaves_behind_are_cancelled() -> None:
+    async def main() -> None:
+        async with triloop.attached() as reactor:
+            held = Held(reactor)
+            ended: asyncio.Future[None] = triloop.as_future(deferLater(reactor, 60))
+        held.check_dropped()
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(ended, 0.01)
+
+    asyncio.run(main())
+
+
+def calls_that_a_restart_leaves_behind_are_cancelled() -> None:
+    reactor = triloop.install(restartable=True)
+    held = Held(reactor)
+    for _ in range(2):
+        reactor.callWhenRunning(reactor.stop)
+        reactor.run()
+    held.check_dropped()
+
+
+def calls_of_the_parent_are_cancelled_in_a_child() -> None:
+    native = EPollReactor()
+    loop = triloop.new_event_loop(native)
+    guest = triloop.TornadoReactor(asyncio.new_event_loop())
+    held = [Held(reactor) for reactor in (native, guest)]
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            for one in held:
+                one.check_dropped()
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(pid, 0)[1] == 0
+    for one in held:
+        assert one.call.active()
+        one.call.cancel()
+        one.looping.stop()
+        one.waiting.cancel()
+    guest.fireSystemEvent("shutdown")
+    guest._asyncioEventloop.close()
+    loop.close()
+
+
+def a_child_ends_though_the_table_of_processes_was_replaced() -> None:
+    reactor = triloop.install()
+    ended = []
+
+    class Child(ProcessProtocol):
+        def processEnded(self, reason: object) -> None:
+            ended.append(reason)
+            reactor.stop()
+
+    def spawn() -> None:
+        # What it does at its end is told by SIGCHLD only: it has no descriptor left by then.
+        command = "import os, time; [os.close(n) for n in range(3)]; time.sleep(0.1)"
+        python = [sys.executable, "-c", command]
+        reactor.spawnProcess(Child(), sys.executable, python, usePTY=True)
+
+    process.reapProcessHandlers = {}
+    reactor.callWhenRunning(spawn)
+    reactor.callLater(20, reactor.stop)
+    reactor.run()
+    assert len(ended) == 1
+
+
+if __name__ == "__main__":
+    run_program(globals())

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.interop.scripts import run_script
+
+PROGRAMS = [
+    "calls_that_a_block_leaves_behind_are_cancelled",
+    "calls_that_a_restart_leaves_behind_are_cancelled",
+    "calls_of_the_parent_are_cancelled_in_a_child",
+    "a_child_ends_though_the_table_of_processes_was_replaced",
+]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_program(program: str) -> None:
+    run_script("silence_script", program)
