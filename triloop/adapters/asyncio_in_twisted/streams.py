@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import cast
 
 from triloop.private.cpython import SocketTransport
@@ -11,6 +12,8 @@ __all__ = ["StreamTransport"]
 
 _SMALL_READ = 64 * 1024
 _LARGE_READ = 256 * 1024
+#: What CPython says of a send that fails.
+_SEND_FAILED = "Fatal write error on socket transport"
 
 
 class StreamTransport(SocketTransport):
@@ -20,12 +23,17 @@ class StreamTransport(SocketTransport):
     and the 256 KiB that CPython asks for are more than malloc keeps at hand: unless it has been
     taught better, it maps and unmaps them anew for each message. Who sends as much gets as much,
     until he sends less.
+
+    A send that fails says nothing of what the peer has sent before. So what has arrived is handed
+    to the protocol first, and then the connection is lost by the error of the send.
     """
 
     #: Bytes to read at once.
     max_size = _SMALL_READ
     #: Whether the protocol brings its own buffer, which is all CPython's.
     _buffered = False
+    #: The error of a send, while there is something left to read.
+    _send_error: OSError | None = None
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         """See :meth:`asyncio.BaseTransport.set_protocol`."""
@@ -35,15 +43,18 @@ class StreamTransport(SocketTransport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """See :meth:`asyncio.WriteTransport.write`.
 
-        Whatever is not sent at once, and in whole, is CPython's to see to; errors too.
+        What is not sent at once, and in whole, is CPython's to see to.
         """
         if data.__class__ is bytes and not (
             self._buffer or self._conn_lost or self._eof or self._empty_waiter
         ):
             try:
                 sent = self._sock.send(data)
-            except OSError:
+            except (BlockingIOError, InterruptedError):
                 sent = 0
+            except OSError as problem:
+                self._fatal_error(problem, _SEND_FAILED)
+                return
             if sent == len(data):
                 return
             data = data[sent:]
@@ -75,3 +86,40 @@ class StreamTransport(SocketTransport):
             raise
         except BaseException as problem:  # noqa: BLE001 - told to the protocol, and logged
             self._fatal_error(problem, "Fatal error: protocol.data_received() call failed.")
+
+    # A send has failed, and there is something left to read.
+
+    def _fatal_error(self, exc: BaseException, message: str = "Fatal error on transport") -> None:
+        if self._send_error is not None:
+            if message == _SEND_FAILED:
+                return
+        elif message == _SEND_FAILED and isinstance(exc, OSError) and self._has_unread():
+            self._send_error = exc
+            self._loop._add_reader(self._sock_fd, self._read_last)
+            return
+        super()._fatal_error(exc, message)
+
+    def _has_unread(self) -> bool:
+        """Whether something has arrived that the protocol, which reads, was not handed yet."""
+        try:
+            return self.is_reading() and bool(self._sock.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
+
+    def _read_last(self) -> None:
+        """Read on, and end with the error of the send once there is nothing left."""
+        self._read_ready()
+        if not self.is_closing() and not self._has_unread():
+            self._end_by_send_error()
+
+    def _end_by_send_error(self) -> None:
+        super()._fatal_error(cast("OSError", self._send_error), _SEND_FAILED)
+
+    def pause_reading(self) -> None:
+        """See :meth:`asyncio.ReadTransport.pause_reading`."""
+        if self._send_error is not None and not self.is_closing():
+            self._end_by_send_error()
+        super().pause_reading()
+
+    def _call_connection_lost(self, exc: BaseException | None) -> None:
+        super()._call_connection_lost(exc or self._send_error)

@@ -107,11 +107,36 @@ class LeanReactor(PollReactor):
         return self._early
 
     def flush(self) -> None:
-        """Have all streams write out that asked for it by :meth:`write_early`."""
+        """Have all streams write out that asked for it by :meth:`write_early`.
+
+        Raises:
+            KeyboardInterrupt, SystemExit: once all have, when a producer has raised it.
+        """
+        interrupt = self._write_batch()
+        if interrupt is not None:
+            try:
+                raise interrupt
+            finally:
+                interrupt = None  # it holds this frame
+
+    def _write_batch(self) -> BaseException | None:
+        """As :meth:`flush`; returns the interrupt, if there was one."""
         batch, self._early = self._early, []
-        for stream in batch:
-            if stream.early is batch:
-                log.callWithLogger(stream, self.write_out, stream, batch)
+        first = interrupt = self._write_rest(batch)
+        while interrupt is not None:
+            interrupt = self._write_rest(batch)
+        return first
+
+    def _write_rest(self, batch: list[EarlyWriter]) -> BaseException | None:
+        """Write out what is left of a batch, up to an interrupt; that one, if there was one."""
+        try:
+            for stream in batch:
+                if stream.early is batch:
+                    system = {"system": _prefix(stream)}
+                    log.callWithContext(system, self.write_out, stream, batch)
+        except (KeyboardInterrupt, SystemExit) as interrupt:
+            return interrupt
+        return None
 
     def write_out(self, stream: EarlyWriter, granted: object) -> None:
         """Call ``stream.write_out``, and disconnect it if that says so."""
@@ -126,13 +151,18 @@ class LeanReactor(PollReactor):
             self.lose(stream, why, False)
 
     def _dispatch(self, events: list[tuple[int, int]]) -> None:
-        """Do what the poller found, one selectable at a time, each in its log context."""
+        """Do what the poller found, one selectable at a time, each in its log context.
+
+        An interrupt of a producer, which is nobody's who has something to read, is raised at the
+        end; what is written after it waits for the next turn.
+        """
         contexts = context.theContextTracker.currentContext().contexts
         around = contexts[-1]
         top = len(contexts)
         contexts.append(around)
         selectables: dict[int, Any] = self._selectables
         keepers = _keepers
+        interrupt: BaseException | None = None
         try:
             for fd, event in events:
                 selectable: Any = selectables.get(fd)
@@ -155,9 +185,12 @@ class LeanReactor(PollReactor):
                     log.err()
                 if why:
                     self.lose(selectable, why, read)
-                if self._early:
-                    self.flush()
+                if self._early and interrupt is None:
+                    interrupt = self._write_batch()
+            if interrupt is not None:
+                raise interrupt
         finally:
+            interrupt = None
             del contexts[top:]
 
     def getWriters(self) -> list[Any]:
@@ -187,6 +220,10 @@ class LeanReactor(PollReactor):
         if event & self._POLL_OUT:
             return selectable.doWrite(), False
         return None, bool(event & EPOLLIN)
+
+    def is_reading(self, selectable: Any) -> bool:
+        """Whether the poller watches ``selectable`` for input."""
+        return selectable.fileno() in self._reads
 
     def lose(self, selectable: Any, why: Any, read: bool) -> None:
         """Disconnect ``selectable``, of which ``read`` says whether it was reading."""

@@ -10,6 +10,10 @@ everything keeps its order and its meaning: several writes of one callback leave
 producers, half-close, ``loseConnection``, TLS and passed descriptors work as ever. Where the
 kernel does not take it all, the rest waits for the poller as before.
 
+So does what the kernel refuses. That a send fails says nothing of what the peer has sent before,
+and the poller reads before it writes. The connection ends when a polled write fails too and there
+is nothing left to read.
+
 What a protocol writes while it is handed what was read, its *answer*, is not even wished for
 where nothing else is under way; the end of ``doRead`` knows of it:
 
@@ -65,6 +69,9 @@ class EarlyWriter(tcp.Connection):
     #: What ``answer`` is at the beginning of ``doRead``: ``_BUFFERED`` until a write went straight
     #: through, and again when one does not, or when a producer or TLS comes between.
     opening: object = _BUFFERED
+    #: Whether a send has met the error of the socket, which tells it only once: the end of what can
+    #: be read is no clean one then.
+    failed = False
     #: Descriptors that wait to be passed with the next bytes; on UNIX connections only.
     _sendmsgQueue: Any = ()
 
@@ -123,13 +130,19 @@ class EarlyWriter(tcp.Connection):
             self.leave_to_poller()
             raise
         self.answer = None
-        if why is None and self.early is _OWN:
-            self._answer()
-        return why
+        if why is None and self.early is not None:
+            self._write_after_read()
+        return CONNECTION_LOST if why is CONNECTION_DONE and self.failed else why
 
-    def _answer(self) -> None:
-        """Write out at the end of ``doRead``, but not as its result: it is no end of reading."""
-        why = self.write_out(_OWN)
+    def _write_after_read(self) -> None:
+        """Write out at the end of ``doRead``, but not as its result: it is no end of reading.
+
+        What was written before the poll is polled, too, by now.
+        """
+        answers = self.early is _OWN
+        why = self.write_out(self.early)
+        if not why and self.polled and not answers:
+            why = self.doWrite()
         if why:
             self.reactor.lose(self, why, False)
 
@@ -143,7 +156,7 @@ class EarlyWriter(tcp.Connection):
         if self.early is _OWN:
             self._poll()
 
-    def write_out(self, granted: object) -> Any:
+    def write_out(self, granted: object | None) -> Any:
         """Write early what there is; why the connection is lost, if it is.
 
         :param granted: the value of ``early`` that led here.
@@ -158,17 +171,23 @@ class EarlyWriter(tcp.Connection):
             or self._sendmsgQueue
             or not self._tempDataLen
         ):
-            why = self.doWrite()
-            if not why and self.early is granted:
-                self._poll()
-            return why
+            return self._write_out_in_full(granted)
         self.early = None
         if not self.TLS and not self._writeDisconnected:
             self.opening = _OPEN if producer is None else _STREAMED
-        return self._send()
+        self._send()
+        return None
 
-    def _send(self) -> Any:
-        """Send now what was written, as much as can be; why the connection is lost, if it is.
+    def _write_out_in_full(self, granted: object | None) -> Any:
+        """Write early where more than a send is due. What is left to write is polled."""
+        try:
+            return None if self._sendmsgQueue else self.doWrite()
+        finally:
+            if self.early is granted:
+                self._poll()
+
+    def _send(self) -> None:
+        """Send now what was written, as much as can be.
 
         There is something, and nothing is left of earlier sends.
         """
@@ -179,14 +198,47 @@ class EarlyWriter(tcp.Connection):
         try:
             sent = self.socket.send(data)
         except OSError as problem:
-            if problem.errno not in _FULL:
-                return CONNECTION_LOST
+            self._note(problem)
             sent = 0
         if sent != len(data):
             self.dataBuffer = data
             self.offset = sent
             self._poll()
-        return None
+
+    def doWrite(self) -> Any:
+        """As Twisted's; a producer that is interrupted is asked again when the loop is run on."""
+        producer = self.producer
+        try:
+            return super().doWrite()
+        except (KeyboardInterrupt, SystemExit):
+            if producer is not None and self.producer is producer:
+                self.producerPaused = self.streamingProducer
+                self.startWriting()
+            raise
+
+    def writeSomeData(self, data: Any) -> Any:
+        """Send as much as can be; an early send that fails is left to the poller."""
+        try:
+            return self.socket.send(memoryview(data)[: self.SEND_LIMIT])
+        except OSError as problem:
+            if self._note(problem) or self.early is not None or self.owes_input():
+                return 0
+            return CONNECTION_LOST
+
+    def _note(self, problem: OSError) -> bool:
+        """Take note of the failure of a send; whether it may succeed later."""
+        if problem.errno in _FULL:
+            return True
+        # A broken pipe leaves an end of input as it is: it is no news from the peer.
+        self.failed = self.failed or problem.errno != errno.EPIPE
+        return False
+
+    def owes_input(self) -> bool:
+        """Whether the protocol, which reads, has not been handed all that has arrived."""
+        try:
+            return self.reactor.is_reading(self) and bool(self.socket.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
 
 
 class TCPStream(EarlyWriter):
@@ -201,7 +253,7 @@ class TCPStream(EarlyWriter):
         except OSError:
             return CONNECTION_LOST
         if not data:
-            return CONNECTION_DONE
+            return CONNECTION_LOST if self.failed else CONNECTION_DONE
         self.answer = self.opening
         try:
             self.protocol.dataReceived(data)
@@ -211,11 +263,9 @@ class TCPStream(EarlyWriter):
         answer, self.answer = self.answer, None
         if answer is _OPEN or answer is _STREAMED:
             if self._tempDataLen:
-                why = self._send()
-                if why:
-                    self.reactor.lose(self, why, False)
-        elif self.early is _OWN:
-            self._answer()
+                self._send()
+        elif self.early is not None:
+            self._write_after_read()
         return None
 
     def write(self, data: bytes) -> None:
@@ -272,13 +322,24 @@ class Connector(tcp.Connector):
         return Client(self.host, self.port, self.bindAddress, self, self.reactor)
 
 
+class UNIXStream(EarlyWriter):
+    """A UNIX connection, which passes descriptors too."""
+
+    _writeSomeDataBase: Any = EarlyWriter
+
+    def writeSomeData(self, data: Any) -> Any:
+        """Send descriptors and data; where that fails, the rest of the input comes first."""
+        sent = super(EarlyWriter, self).writeSomeData(data)
+        return 0 if sent is CONNECTION_LOST and self.owes_input() else sent
+
+
 @keeps_log_context
-class UNIXServer(EarlyWriter, unix.Server):
+class UNIXServer(UNIXStream, unix.Server):
     """The server's end of a UNIX connection."""
 
 
 @keeps_log_context
-class UNIXClient(EarlyWriter, unix.Client):
+class UNIXClient(UNIXStream, unix.Client):
     """The client's end of a UNIX connection."""
 
 
