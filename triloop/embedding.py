@@ -2,21 +2,27 @@
 
 ::
 
-    state      | readable, timer, soon | wake              | what the host holds
-    -----------+-----------------------+-------------------+--------------------------------
-    DETACHED   | (cannot happen)       | ignored           | nothing
-    IDLE       | TURNING               | one call_soon     | watch, at most one timer and soon
-    TURNING    | refused: turn owed    | ignored: the turn | watch (unless a turn is owed)
-               |                       | looks at its end  |
+    state      | readable, timer, soon   | wake              | what the host holds
+    -----------+-------------------------+-------------------+--------------------------------
+    DETACHED   | (cannot happen)         | ignored           | nothing
+    IDLE       | TURNING                 | one call_soon     | watch, at most one timer and soon
+    TURNING    | a nested loop runs:     | ignored: the turn | watch (unless a turn is owed),
+               | IDLE, with the turn     | looks at its end  | at most one timer; a soon where
+               | suspended; or refused,  |                   | a suspended turn would need it
+               | and the turn owed       |                   |
 
 All scheduling policy lives here and nowhere else:
 
 * a turn is repeated while the guest has work ready, within a budget of rounds and of time, so
   that neither world starves the other; what is left over waits for the host's next pass;
 * one timer is armed at the most, and wakes are coalesced;
-* a turn is never re-entered. A nested native loop (a modal dialog, say) that finds the guest
-  readable in the middle of a turn only notes that a turn is owed. The watch is level-triggered
-  and would make that nested loop spin, so it is dropped until the turn is over;
+* what the host calls in the middle of a turn comes from a native loop that runs nested in it: a
+  modal dialog, say. A guest that can *suspend* its turn is turned in the nested loop as in any
+  other, for as long as that lasts; the suspended turn then ends without another round. A host
+  that can run nested is left a call_soon with every turn of such a guest: nothing else would
+  tell of a nested loop that begins;
+* a guest that cannot is refused. If it was found readable, a turn is owed: the watch is
+  level-triggered and would make the nested loop spin, so it is dropped until the turn is over;
 * what it asks of the host, it asks in an empty context. Hosts keep a copy of the context in which
   they are asked, and run the turn in it: that of an application's task would outlive the task, and
   be seen by what has nothing to do with it;
@@ -83,6 +89,8 @@ class Embedding:
         self.turning = False
         self._turn = guest.turn
         self._deadline = guest.deadline
+        self._suspend = guest.suspend
+        self._leaves_look = host.nests and guest.suspend is not None
         self._clock = clock
         self._max_rounds = max_rounds
         self._max_seconds = max_seconds
@@ -110,10 +118,10 @@ class Embedding:
         """
         if self._attached:
             raise RuntimeError("this guest is attached already: detach it first")
-        self._watch = _ask(self.host.watch, self.guest.fileno(), self._ready)
+        self._watch_guest()
         self._thread = threading.get_ident()
         self._attached = True
-        self.wake()
+        self._soon = _ask(self.host.call_soon, self._look)
 
     def detach(self) -> None:
         """Stop running the guest; the host keeps nothing of it. Idempotent.
@@ -136,8 +144,8 @@ class Embedding:
             self._soon = _ask(self.host.call_soon, self._look)
 
     def _woken(self) -> None:
-        """Deliver, in the host's thread, a wake of another thread; a turn looks by itself."""
-        if self._attached and not self.turning:
+        """Deliver, in the host's thread, a wake of another thread."""
+        if self._attached:
             self._turn_or_arm()
 
     def _look(self) -> None:
@@ -150,18 +158,39 @@ class Embedding:
 
     def _turn_or_arm(self) -> None:
         """Turn the guest if it has work ready. A timer that came early is armed again."""
+        if self.turning and not self._suspended():
+            return  # the turn looks at its end
         delay = self._deadline()
         if delay == 0:
-            self._ready()
-        elif not self.turning:
+            self._take_turn()
+        else:
             self._arm(delay)
 
     def _ready(self) -> None:
-        """Give the guest one bounded turn, or note that it is owed one."""
-        if self.turning:
-            self._owe()
-            return
+        """The guest is readable: turn it, or note that it is owed a turn."""
+        if self.turning and not self._suspended():
+            self._drop_watch()
+        else:
+            self._take_turn()
+
+    def _suspended(self) -> bool:
+        """Suspend the turn for the nested loop that calls; False where the guest cannot bear it.
+
+        The watch is made anew: GUI loops do not call one again whose callback has not returned.
+        """
+        if self._suspend is None:
+            return False
+        self.turning = False
+        self._suspend()
+        self._drop_watch()
+        self._watch_guest()
+        return True
+
+    def _take_turn(self) -> None:
+        """Give the guest one bounded turn."""
         self.turning = True
+        if self._leaves_look and self._soon is None:
+            self._soon = _ask(self.host.call_soon, self._look)
         try:
             delay = self._rounds()
         except BaseException as reason:  # noqa: BLE001 - handed over to the host
@@ -178,7 +207,7 @@ class Embedding:
         turn()
         delay = deadline()
         rounds = 1
-        while delay == 0 and self._attached and rounds < self._max_rounds:
+        while delay == 0 and self.turning and self._attached and rounds < self._max_rounds:
             if self._clock() - started >= self._max_seconds:
                 break
             turn()
@@ -186,8 +215,10 @@ class Embedding:
             rounds += 1
         return delay
 
-    def _owe(self) -> None:
-        """A nested native loop found the guest ready: stop watching until the turn is over."""
+    def _watch_guest(self) -> None:
+        self._watch = _ask(self.host.watch, self.guest.fileno(), self._ready)
+
+    def _drop_watch(self) -> None:
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
@@ -197,7 +228,7 @@ class Embedding:
         if not self._attached:
             return
         if self._watch is None:
-            self._watch = _ask(self.host.watch, self.guest.fileno(), self._ready)
+            self._watch_guest()
         if delay is not None or self._timer is not None:
             self._arm(delay)
 

@@ -45,6 +45,16 @@ class Guest(Protocol):
         turn (KeyboardInterrupt, SystemExit, a poller that broke) is for whoever runs.
         """
 
+    @property
+    def suspend(self) -> Callback | None:
+        """Make ready for turns within the one that is under way; None: there can be none.
+
+        Called in the middle of a turn, when a native loop that the guest's own work runs (a modal
+        dialog, say) is about to turn the guest. Nothing may be kept for the rest of the suspended
+        turn: the turns to come, and the deadline, have to find all that is left to do. It runs
+        none of the application's code.
+        """
+
 
 class Host(Protocol):
     """The event loop that owns the thread.
@@ -54,6 +64,10 @@ class Host(Protocol):
 
     All but :meth:`call_soon_threadsafe` are for the host's own thread.
     """
+
+    @property
+    def nests(self) -> bool:
+        """Whether this loop may run within one of its own callbacks, as GUI loops do."""
 
     def watch(self, fd: int, callback: Callback) -> Cancellable:
         """Call ``callback`` every time ``fd`` is found readable (level-triggered)."""

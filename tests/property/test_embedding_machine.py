@@ -74,11 +74,26 @@ class Interrupted(BaseException):
 class EmbeddingMachine(RuleBasedStateMachine):
     """Guest, host and clock in any order of events."""
 
-    @initialize(raises=st.booleans(), max_rounds=st.sampled_from([1, 2, 16]))
-    def begin(self, *, raises: bool, max_rounds: int) -> None:
+    @initialize(
+        raises=st.booleans(),
+        host_nests=st.booleans(),
+        guest_nests=st.booleans(),
+        recurses=st.booleans(),
+        max_rounds=st.sampled_from([1, 2, 16]),
+    )
+    def begin(
+        self,
+        *,
+        raises: bool,
+        host_nests: bool,
+        guest_nests: bool,
+        recurses: bool,
+        max_rounds: int,
+    ) -> None:
         self.clock = FakeClock()
-        self.host = FakeHost(self.clock, raises=raises)
-        self.guest = FakeGuest(self.clock)
+        self.host = FakeHost(self.clock, raises=raises, nests=host_nests, recurses=recurses)
+        self.guest = FakeGuest(self.clock, nests=guest_nests)
+        self.goes_on_nested = host_nests and guest_nests
         self.embedding = Embedding(self.host, self.guest, self.clock, max_rounds=max_rounds)
         self.max_rounds = max_rounds
         self.attached = False
@@ -164,17 +179,23 @@ class EmbeddingMachine(RuleBasedStateMachine):
         thread.join()
 
     def run_nested_loop(self) -> None:
-        """A modal dialog: it must find its way to sleep, whatever the guest has ready."""
+        """A modal dialog: it must find its way to sleep, whatever the guest has ready.
+
+        A guest that can be turned in it has nothing to do by then.
+        """
         try:
             self.host.run_until_idle(BUSY)
         except Interrupted:
-            # Out of a turn in a loop that is nested in the host's own work, which goes on.
+            # Out of a turn in the nested loop; what that is nested in goes on.
             assert self.host.raises
+        else:
+            if self.attached and (self.goes_on_nested or not self.guest.in_turn):
+                self.check_at_rest()
 
     # What must hold, whenever it can be seen
 
     def before_call(self) -> None:
-        if not self.embedding.turning:
+        if not self.embedding.turning or self.guest.suspend is not None:
             self.rounds = 0
 
     def check_budget(self) -> None:
@@ -283,10 +304,15 @@ class EmbeddingMachine(RuleBasedStateMachine):
         assert self.host.is_idle()
         assert not self.host.pending()
         if self.attached:
-            assert not self.guest.ready
-            assert not self.guest.io
-            due = self.guest.deadline()
-            assert due is None or due > 0 or self.host.next_timer() <= self.clock() + SLACK
+            self.check_at_rest()
+
+    def check_at_rest(self) -> None:
+        """The guest has nothing to do, and the host holds its next timer."""
+        assert not self.guest.ready
+        assert not self.guest.batch
+        assert not self.guest.io
+        due = self.guest.deadline()
+        assert due is None or self.host.next_timer() <= self.clock() + due + SLACK
 
     def teardown(self) -> None:
         """All that was left to the guest runs, once; then nothing wakes the host any more."""

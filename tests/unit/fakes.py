@@ -42,6 +42,7 @@ class Request:
         self.lasts = lasts
         self.cancelled = False
         self.done = False
+        self.running = False
 
     def cancel(self) -> None:
         self.cancelled = True
@@ -62,11 +63,23 @@ class FakeHost:
     :param clock: what its timers go by.
     :param raises: whether ``interrupt`` raises its reason, as an asyncio loop does, or keeps it,
         as a reactor does.
+    :param nests: whether it tells that it can run a pass within a pass.
+    :param recurses: whether it calls a watch whose callback has not returned, as asyncio's loops
+        do; those of GUIs do not.
     """
 
-    def __init__(self, clock: FakeClock, *, raises: bool = False) -> None:
+    def __init__(
+        self,
+        clock: FakeClock,
+        *,
+        raises: bool = False,
+        nests: bool = False,
+        recurses: bool = True,
+    ) -> None:
         self.clock = clock
         self.raises = raises
+        self.nests = nests
+        self.recurses = recurses
         self.readable: Callable[[int], bool] = lambda fd: False
         self.watches: dict[int, Request] = {}
         self.timers: list[Request] = []
@@ -173,7 +186,9 @@ class FakeHost:
 
     def _found(self) -> list[Request]:
         readable = [
-            watch for fd, watch in self.watches.items() if watch.is_live() and self.readable(fd)
+            watch
+            for fd, watch in self.watches.items()
+            if watch.is_live() and self.readable(fd) and (self.recurses or not watch.running)
         ]
         due = [timer for timer in self.armed() if timer.due <= self.clock()]
         own = [request for request in self.own if request.is_live()]
@@ -185,7 +200,11 @@ class FakeHost:
             return
         request.done = not request.lasts
         self.before_call()
-        request.callback()
+        outer, request.running = request.running, True
+        try:
+            request.callback()
+        finally:
+            request.running = outer
 
 
 class GuestTimer:
@@ -200,15 +219,19 @@ class FakeGuest:
     """A loop with ready work, I/O and timers; like a real one it wakes on work from outside.
 
     :param clock: what its timers go by.
+    :param nests: whether its turn can be suspended for others within it.
     """
 
     FD = 7
 
-    def __init__(self, clock: FakeClock) -> None:
+    def __init__(self, clock: FakeClock, *, nests: bool = False) -> None:
         self.clock = clock
+        self.suspend: Callable[[], object] | None = self.suspend_turn if nests else None
         self.fd = self.FD
         self.embedding: Embedding | None = None
         self.ready: deque[Work] = deque()
+        #: What the present turn has yet to run.
+        self.batch: deque[Work] = deque()
         self.io: deque[Work] = deque()
         self.timers: list[GuestTimer] = []
         self.turns = 0
@@ -239,6 +262,12 @@ class FakeGuest:
             self._run_once()
         finally:
             self.in_turn = False
+
+    def suspend_turn(self) -> None:
+        assert self.in_turn, "there is nothing to suspend"
+        self.in_turn = False
+        self.ready.extendleft(reversed(self.batch))
+        self.batch.clear()
 
     # Its users
 
@@ -281,5 +310,11 @@ class FakeGuest:
         due = [timer for timer in self.timers if timer.due <= self.clock()]
         self.timers = [timer for timer in self.timers if timer not in due]
         self.ready.extend(timer.work for timer in sorted(due, key=lambda timer: timer.due))
-        for _ in range(len(self.ready)):
-            self.ready.popleft()()
+        for _ in range(len(self.ready)):  # a thread may add to it at any time
+            self.batch.append(self.ready.popleft())
+        try:
+            while self.batch:
+                self.batch.popleft()()
+        finally:
+            self.ready.extendleft(reversed(self.batch))
+            self.batch.clear()

@@ -593,6 +593,177 @@ def test_nested_loop_that_detaches_and_attaches(world: World) -> None:
     assert len(world.host.watching()) == 1
 
 
+# Nested native loops around a guest whose turn can be suspended
+
+
+@pytest.fixture(params=[True, False], ids=["recursing host", "host that does not recurse"])
+def nesting(request: pytest.FixtureRequest) -> World:
+    """A host that tells that it nests, and a guest whose turn can be suspended."""
+    world = World()
+    world.host = FakeHost(world.clock, nests=True, recurses=request.param)
+    world.guest = FakeGuest(world.clock, nests=True)
+    world.host.readable = world.guest.is_readable
+    world.guest.embedding = world.embedding = Embedding(world.host, world.guest, world.clock)
+    world.embedding.attach()
+    return world.settle()
+
+
+def open_dialog(world: World, *events: Callable[[], object], left: int = 0) -> list[str]:
+    """Have the guest open a dialog in which ``events`` happen; what has run by its end."""
+    ran: list[str] = []
+
+    def dialog() -> None:
+        for event in (lambda: None, *events):
+            event()
+            world.host.run_until_idle(limit=10)
+        ran.extend(world.ran)
+
+    world.guest.receive(dialog)
+    for _ in range(left):
+        world.guest.receive(world.note("left"))
+    world.settle()
+    assert world.embedding.state is State.IDLE
+    assert len(world.host.watching()) == 1
+    return ran
+
+
+def test_suspended_turn_is_idle(nesting: World) -> None:
+    states = []
+    open_dialog(nesting, lambda: states.append(nesting.embedding.state))
+    assert states == [State.IDLE]
+
+
+def test_nested_loop_runs_what_its_turn_has_left(nesting: World) -> None:
+    assert open_dialog(nesting, left=2) == ["left"] * 2
+    assert nesting.ran == ["left"] * 2
+
+
+def test_nested_loop_reads(nesting: World) -> None:
+    ran = open_dialog(
+        nesting,
+        lambda: nesting.guest.receive(nesting.note("data")),
+        lambda: nesting.guest.receive(nesting.note("more")),
+    )
+    assert ran == ["data", "more"]
+
+
+def test_nested_loop_runs_timers_of_its_turn_and_of_its_own(nesting: World) -> None:
+    def callback() -> None:
+        nesting.guest.call_later(3, nesting.note("before the dialog"))
+        nesting.host.run_pass()
+        nesting.guest.call_later(2, nesting.note("in the dialog"))
+        for _ in range(2):
+            nesting.host.run_until_idle(limit=5)
+            nesting.clock.now = nesting.host.next_timer()
+        nesting.host.run_until_idle(limit=5)
+        nesting.ran.append("dialog closed")
+
+    nesting.guest.receive(callback)
+    nesting.settle()
+    assert nesting.ran == ["in the dialog", "before the dialog", "dialog closed"]
+
+
+def test_nested_loop_is_woken_by_threads(nesting: World) -> None:
+    ran = open_dialog(
+        nesting,
+        lambda: from_another_thread(lambda: nesting.guest.schedule(nesting.note("thread"))),
+        lambda: from_another_thread(lambda: nesting.guest.schedule(nesting.note("again"))),
+    )
+    assert ran == ["thread", "again"]
+
+
+def test_nested_loop_right_after_a_detach_and_attach(nesting: World) -> None:
+    def callback() -> None:
+        nesting.guest.schedule(nesting.note("work"))
+        nesting.embedding.detach()
+        nesting.embedding.attach()
+        nesting.host.run_until_idle(limit=5)
+        nesting.ran.append("dialog closed")
+
+    nesting.guest.receive(callback)
+    nesting.settle()
+    assert nesting.ran == ["work", "dialog closed"]
+
+
+def test_dialog_that_opens_another(nesting: World) -> None:
+    inner: list[str] = []
+    open_dialog(
+        nesting,
+        lambda: inner.extend(open_dialog(nesting, left=1)),
+        lambda: nesting.guest.receive(nesting.note("outer")),
+    )
+    assert inner == ["left"]
+    assert nesting.ran == ["left", "outer"]
+
+
+def test_nested_loop_has_a_budget_of_its_own(nesting: World) -> None:
+    def dialog() -> None:
+        schedule_for_ever(nesting)
+        nesting.host.add_own(nesting.note("host"))
+        nesting.host.run_pass()
+        assert nesting.ran.count("host") == 1
+        assert nesting.guest.turns == 1 + MAX_ROUNDS
+
+    nesting.guest.receive(dialog)
+    nesting.host.run_pass()
+    assert nesting.guest.turns == 1 + MAX_ROUNDS, "a turn that was suspended has no further round"
+    assert len(nesting.host.pending()) == 1
+
+
+def test_nested_loop_that_detaches_the_suspended_guest(nesting: World) -> None:
+    nesting.guest.receive(lambda: nesting.host.run_until_idle(limit=5))
+    nesting.guest.receive(nesting.embedding.detach)
+    nesting.settle()
+    assert nesting.host.holds_nothing()
+
+
+def test_reason_of_a_nested_turn_leaves_the_outer_one_alone(nesting: World) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    ran = open_dialog(
+        nesting,
+        lambda: nesting.guest.receive(interrupt),
+        lambda: nesting.guest.receive(nesting.note("data")),
+    )
+    assert len(nesting.host.reasons) == 1
+    assert ran == ["data"]
+
+
+def test_reason_of_a_suspended_turn(nesting: World) -> None:
+    def dialog() -> None:
+        nesting.host.run_until_idle(limit=5)
+        raise KeyboardInterrupt
+
+    nesting.guest.receive(dialog)
+    nesting.guest.receive(nesting.note("left"))
+    nesting.settle()
+    assert len(nesting.host.reasons) == 1
+    assert nesting.ran == ["left"]
+
+
+def test_host_that_nests_is_left_a_look_with_each_turn(nesting: World) -> None:
+    soons = nesting.host.soons
+    nesting.guest.receive(nesting.note("data"))
+    nesting.host.run_pass()
+    assert nesting.host.soons == soons + 1
+    nesting.host.run_pass()
+    assert nesting.host.is_idle()
+    assert nesting.guest.turns == 1, "it finds nothing"
+
+
+def test_host_that_does_not_say_that_it_nests_is_asked_nothing() -> None:
+    """If it nests all the same, I/O and the timer that is armed go on."""
+    world = World()
+    world.guest.suspend = world.guest.suspend_turn
+    world.embedding = world.guest.embedding = Embedding(world.host, world.guest, world.clock)
+    world.embedding.attach()
+    world.settle()
+    soons = world.host.soons
+    assert open_dialog(world, lambda: world.guest.receive(world.note("data"))) == ["data"]
+    assert world.host.soons == soons
+
+
 # What leaves a turn
 
 

@@ -16,6 +16,9 @@ class LoopGuest:
     this loop, notice when that changes.
     """
 
+    #: CPython's ``_run_once`` is not made to be entered twice.
+    suspend = None
+
     def __init__(self, loop: Any) -> None:
         self._loop = loop
         #: Whether the loop is the running one in its turns only.

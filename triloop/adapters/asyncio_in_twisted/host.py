@@ -76,6 +76,9 @@ class ReactorHost:
     :raises TypeError: when the reactor cannot watch descriptors.
     """
 
+    #: There is ``iterate``, and a GUI's reactor runs wherever the GUI's own loop does.
+    nests = True
+
     def __init__(
         self,
         reactor: Any,

@@ -58,6 +58,9 @@ class LeanReactor(PollReactor):
 
     def __init__(self) -> None:
         self._early: list[EarlyWriter] = []
+        #: The batch that is being written out, and the poll result that is being worked off.
+        self._granting: list[EarlyWriter] = []
+        self._found: list[tuple[int, int]] = []
         super().__init__()
 
     def _wakerFactory(self) -> Any:
@@ -92,6 +95,10 @@ class LeanReactor(PollReactor):
     def doPoll(self, timeout: float | None) -> None:
         """Wait ``timeout`` seconds at the most (None: for ever), then do all that is ready."""
         events = self._poller.poll(-1 if timeout is None else timeout, len(self._selectables))
+        # A poll within a callback of another one: what that one has found may be done by now, or
+        # its descriptor another file. Whatever is left is found again.
+        self._found.clear()
+        self._found = events
         if events:
             self._dispatch(events)
 
@@ -122,9 +129,11 @@ class LeanReactor(PollReactor):
     def _write_batch(self) -> BaseException | None:
         """As :meth:`flush`; returns the interrupt, if there was one."""
         batch, self._early = self._early, []
+        self._granting = batch
         first = interrupt = self._write_rest(batch)
         while interrupt is not None:
             interrupt = self._write_rest(batch)
+        self._granting = []
         return first
 
     def _write_rest(self, batch: list[EarlyWriter]) -> BaseException | None:
@@ -137,6 +146,13 @@ class LeanReactor(PollReactor):
         except (KeyboardInterrupt, SystemExit) as interrupt:
             return interrupt
         return None
+
+    def break_off_flush(self) -> None:
+        """Leave the rest of a flush that is under way to the next one."""
+        batch, self._granting = self._granting, []
+        for stream in batch:
+            if stream.early is batch:
+                stream.early = self.write_early(stream)
 
     def write_out(self, stream: EarlyWriter, granted: object) -> None:
         """Call ``stream.write_out``, and disconnect it if that says so."""

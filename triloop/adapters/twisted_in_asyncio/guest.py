@@ -27,6 +27,10 @@ class ReactorGuest:
         due: float | None = reactor.timeout()
         return due
 
+    def suspend(self) -> None:
+        """See :attr:`triloop.protocol.Guest.suspend`: Twisted's turns may be nested."""
+        self._reactor.suspend_turn()
+
     def turn(self) -> None:
         """One pass of Twisted's main loop; I/O first, so that what it schedules runs at once."""
         reactor = self._reactor

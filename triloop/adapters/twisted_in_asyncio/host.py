@@ -9,6 +9,11 @@ from triloop.protocol import Callback, Cancellable
 __all__ = ["AsyncioHost"]
 
 
+#: Whose ``run_forever`` refuses to run within itself. The loops of GUIs do not, nor do those that
+#: nest_asyncio has patched.
+_NEVER_NESTED = ("asyncio.", "uvloop.", "triloop.")
+
+
 class _Reader:
     """A descriptor watched on a loop."""
 
@@ -33,6 +38,7 @@ class AsyncioHost:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        self.nests = not type(loop).run_forever.__module__.startswith(_NEVER_NESTED)
         self.call_soon = loop.call_soon
         self.call_later = loop.call_later
         self.call_soon_threadsafe = loop.call_soon_threadsafe

@@ -277,13 +277,22 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
 
     def iterate(self, delay: float = 0.0) -> None:
         """Run timed calls, then wait for I/O of either world, ``delay`` seconds at the most."""
+        self.suspend_turn()
         self.runUntilCurrent()
         loop = self._asyncioEventloop
         if loop.is_running() or asyncio._get_running_loop() is not None:
-            self.begin_inner_iteration()
+            self.flush()
             self.doIteration(delay)
         else:
             self._iterate_loop(delay)
+
+    def suspend_turn(self) -> None:
+        """Make ready to be iterated, or turned, in the middle of a turn: nothing waits for its end.
+
+        Calls of threads that the turn has not come to, early writes and answers are given back.
+        """
+        self.requeue_thread_calls()
+        self.keep_nothing_back()
 
     def _iterate_loop(self, delay: float) -> None:
         """Run the loop until the reactor has had a turn or ``delay`` seconds have passed."""

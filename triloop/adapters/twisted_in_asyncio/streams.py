@@ -359,12 +359,12 @@ class UNIXConnector(unix.Connector):
 class StreamReactor(LeanReactor):
     """IReactorTCP, IReactorUNIX and IReactorSocket with the transports of this room."""
 
-    def begin_inner_iteration(self) -> None:
+    def keep_nothing_back(self) -> None:
         """Keep nothing for the end of a callback that is to wait, maybe, for what comes of it."""
+        self.break_off_flush()
         for selectable in list(self._selectables.values()):
             if isinstance(selectable, EarlyWriter) and selectable.answer is not None:
                 selectable.leave_to_poller()
-        self.flush()
 
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Port:
         """See :meth:`twisted.internet.interfaces.IReactorTCP.listenTCP`."""

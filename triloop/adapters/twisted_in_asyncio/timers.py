@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import Context, copy_context
 from heapq import heapify, heappop, heappush, heapreplace
@@ -81,6 +82,7 @@ class TimedCalls(ReactorBase):
         self._heap: list[tuple[float, int]] = []
         self._pending: dict[int, TimedCall] = {}
         self._numbers = count()
+        self._thread_calls: deque[tuple[Any, Any, Any]] = deque()
         # Made once: a method that is bound anew for each call is one more object to collect.
         self._cancel, self._move = self._cancelCallLater, self._moveCallLaterSooner
         super().__init__()
@@ -175,11 +177,13 @@ class TimedCalls(ReactorBase):
 
     def _run_thread_calls(self) -> None:
         """Run what is queued now; what these calls queue in turn waits for the next pass."""
-        queue = self.threadCallQueue
-        done = 0
+        queue, calls = self.threadCallQueue, self._thread_calls
+        count = len(queue)  # a thread may add to it at any time
+        calls.extend(queue[:count])
+        del queue[:count]
         try:
-            for function, args, kw in queue[:]:
-                done += 1
+            while calls:
+                function, args, kw = calls.popleft()
                 try:
                     function(*args, **kw)
                 except (KeyboardInterrupt, SystemExit):
@@ -187,9 +191,14 @@ class TimedCalls(ReactorBase):
                 except BaseException:  # noqa: BLE001 - whatever it is, the other calls are due
                     _log.failure("while calling from thread")
         finally:
-            del queue[:done]
+            self.requeue_thread_calls()
         if queue:
             self.wakeUp()
+
+    def requeue_thread_calls(self) -> None:
+        """Leave to the next pass what this one has not come to."""
+        self.threadCallQueue[:0] = self._thread_calls
+        self._thread_calls.clear()
 
     def _run_due(self) -> None:
         """Run what is due; a call that is made meanwhile waits for the next pass.
