@@ -143,45 +143,6 @@ def test_with_every_kind_of_loop(name: str) -> None:
     assert run(program) == "works\n"
 
 
-REFUSALS = {
-    "twice": ("import triloop\ntriloop.install()", "TornadoReactor"),
-    "after a native reactor": ("from twisted.internet import reactor", "Reactor"),
-}
-
-
-@pytest.mark.parametrize("case", REFUSALS)
-def test_refusal_names_the_reactor_and_who_installed_it(case: str, tmp_path: Path) -> None:
-    source, reactor = REFUSALS[case]
-    culprit = tmp_path / "culprit.py"
-    culprit.write_text(source + "\n", encoding="utf-8")
-    program = f"""
-        import sys
-        sys.path.insert(0, {str(tmp_path)!r})
-        import culprit
-        import triloop
-        from twisted.internet.error import ReactorAlreadyInstalledError
-
-        before = sys.modules["twisted.internet.reactor"]
-        try:
-            triloop.install()
-        except ReactorAlreadyInstalledError as problem:
-            print(problem)
-        assert sys.modules["twisted.internet.reactor"] is before
-        print(type(before).__qualname__)
-        import asyncio
-        asyncio.set_event_loop(None)
-        loop = getattr(before, "_asyncioEventloop", None)
-        if loop is not None:
-            before.fireSystemEvent("shutdown")
-            loop.close()
-    """
-    message, kind = run(program, works=False).splitlines()
-    assert reactor in kind
-    assert kind in message
-    assert "culprit" in message
-    assert "triloop.install() before" in message
-
-
 def test_nonsense_is_refused_and_nothing_installed() -> None:
     program = """
         import asyncio

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from typing import Any
@@ -106,6 +107,51 @@ def a_child_ends_though_the_table_of_processes_was_replaced() -> None:
     reactor.callLater(20, reactor.stop)
     reactor.run()
     assert len(ended) == 1
+
+
+def scrapy_gets_the_loop_of_its_setting() -> None:
+    from scrapy.utils import reactor as scrapy_reactor
+
+    with contextlib.closing(asyncio.new_event_loop()) as before:  # or Scrapy makes one
+        asyncio.set_event_loop(before)
+        scrapy_reactor.install_reactor("triloop.TornadoReactor", "uvloop.Loop")
+    scrapy_reactor.verify_installed_reactor("triloop.TornadoReactor")
+    scrapy_reactor.verify_installed_asyncio_event_loop("uvloop.Loop")
+    from twisted.internet import reactor
+
+    loop = reactor._asyncioEventloop  # type: ignore[attr-defined]
+    assert asyncio.get_event_loop() is loop
+    reactor.callWhenRunning(reactor.stop)
+    reactor.run()
+    assert "scrapy/utils/reactor.py:" in reactor.installed_by  # type: ignore[attr-defined]
+
+
+def a_twisted_ioloop_is_refused_inside_a_running_loop() -> None:
+    async def main() -> None:
+        with pytest.raises(RuntimeError, match=r"triloop.attached\(\)"):
+            triloop.TwistedIOLoop()
+        # What the error tells to do works: no reactor was installed on the way to it.
+        async with triloop.attached() as reactor:
+            # Here a loop may be made on the reactor: that runs.
+            nested = triloop.TwistedIOLoop(reactor)
+            done = asyncio.get_running_loop().create_future()
+            nested.call_later(0, done.set_result, None)
+            await done
+        nested.close()
+
+    asyncio.run(main())
+
+
+def a_call_on_a_loop_that_nothing_runs_is_warned_of_once() -> None:
+    async def main() -> None:
+        loop = triloop.new_event_loop(EPollReactor())
+        with pytest.warns(RuntimeWarning, match="call_soon_threadsafe") as told:
+            loop.call_later(0, print)
+        assert told[0].filename == __file__
+        loop.call_soon(print)  # a warning would be an error here
+        loop.close()
+
+    asyncio.run(main())
 
 
 if __name__ == "__main__":

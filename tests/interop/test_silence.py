@@ -9,6 +9,9 @@ PROGRAMS = [
     "calls_that_a_restart_leaves_behind_are_cancelled",
     "calls_of_the_parent_are_cancelled_in_a_child",
     "a_child_ends_though_the_table_of_processes_was_replaced",
+    "scrapy_gets_the_loop_of_its_setting",
+    "a_twisted_ioloop_is_refused_inside_a_running_loop",
+    "a_call_on_a_loop_that_nothing_runs_is_warned_of_once",
 ]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import triloop.lifecycle.fork  # noqa: F401 - prepares this process for os.fork
 from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop
-from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor, install
+from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor, described, install
 from triloop.states import TABLE, Event, phase_of
 
 __all__ = ["attached", "enter", "global_reactor"]
@@ -56,8 +56,9 @@ def global_reactor() -> Any:
     if isinstance(loop, ReactorEventLoop) and loop.reactor is reactor:
         return reactor  # it owns this loop, and runs
     raise RuntimeError(
-        f"the global reactor is {reactor!r}, which cannot run inside {loop!r}: call "
-        "triloop.install() before anything imports twisted.internet.reactor"
+        f"the global reactor is {described(reactor)} and cannot run inside {loop!r}: call "
+        "triloop.install() before that, or have the loop run inside the reactor: by "
+        "triloop.run(main(), loop_factory=triloop.new_event_loop)"
     )
 
 

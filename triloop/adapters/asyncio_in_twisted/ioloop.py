@@ -7,7 +7,7 @@ from typing import Any
 
 from tornado.platform.asyncio import AsyncIOLoop
 
-from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop
+from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop, refuse_within_running_loop
 from triloop.private.cpython import current_loop
 
 __all__ = ["TwistedIOLoop"]
@@ -26,6 +26,7 @@ class TwistedIOLoop(AsyncIOLoop):
         another open loop has that, a reactor of this loop's own, which is closed with it.
     :raises ValueError: when another open loop is on the same reactor.
     :raises TypeError: when the reactor cannot watch descriptors.
+    :raises RuntimeError: inside a running loop, where nothing would run the reactor.
 
     All methods belong to the reactor's thread, save ``add_callback``.
     """
@@ -40,6 +41,8 @@ class TwistedIOLoop(AsyncIOLoop):
         if "asyncio_loop" in kwargs:
             super().initialize(**kwargs)
             return
+        if kwargs.get("make_current", True):
+            refuse_within_running_loop(reactor)
         loop = ReactorEventLoop(reactor)
         try:
             super().initialize(asyncio_loop=loop, **kwargs)
@@ -58,6 +61,8 @@ class TwistedIOLoop(AsyncIOLoop):
         return self
 
     def _make_current(self) -> None:
+        if isinstance(self.asyncio_loop, ReactorEventLoop):
+            refuse_within_running_loop(self.reactor)
         # Tornado's asks asyncio for the loop that was current before, which makes one if there
         # was none, or deplores it. Like Tornado's, this loop puts back what it found.
         if not self.is_current:

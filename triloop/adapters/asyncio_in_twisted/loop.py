@@ -21,6 +21,7 @@ from triloop.adapters.asyncio_in_twisted.streams import StreamTransport
 from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor
 from triloop.default_loop import nested_loops
 from triloop.embedding import Embedding
+from triloop.origins import warn
 from triloop.private.cpython import (
     SelectorLoop,
     TimerHandle,
@@ -37,6 +38,11 @@ if TYPE_CHECKING:
 __all__ = ["ReactorEventLoop", "new_event_loop"]
 
 #: A loop that runs, its current task, and the hooks of asynchronous generators.
+_RUN_TWISTED_INSIDE = (
+    "To have Twisted run inside the running loop use `async with triloop.attached() as reactor` or "
+    "triloop.install()"
+)
+
 _Outer = tuple[asyncio.AbstractEventLoop | None, "asyncio.Task[Any] | None", Any]
 
 
@@ -70,7 +76,7 @@ class ReactorEventLoop(SelectorLoop):
     """
 
     def __init__(self, reactor: Any = None) -> None:
-        self._own_reactor = False
+        self._own_reactor = self._is_warned = False
         #: Whether it was ever run.
         self.has_run = False
         if reactor is None:
@@ -249,6 +255,8 @@ class ReactorEventLoop(SelectorLoop):
             handle = asyncio.Handle(callback, args, self, context)
             self._ready.append(handle)
         if not self._embedding.turning:
+            if self._thread_id is None and events._get_running_loop() is not None:
+                self._warn_of_running_loop()
             self._embedding.wake()
         return handle
 
@@ -268,8 +276,20 @@ class ReactorEventLoop(SelectorLoop):
             heapq.heappush(self._scheduled, handle)
             handle._scheduled = True
         if not self._embedding.turning:
+            if self._thread_id is None and events._get_running_loop() is not None:
+                self._warn_of_running_loop()
             self._embedding.wake()
         return handle
+
+    def _warn_of_running_loop(self) -> None:
+        if self._is_warned or _will_run(self._reactor):
+            return
+        self._is_warned = True
+        warn(
+            f"a call was scheduled on {self!r}, which does not run, inside "
+            f"{events._get_running_loop()!r}, which does: nothing runs the reactor here. "
+            f"{_RUN_TWISTED_INSIDE}; for a loop that another thread runs use call_soon_threadsafe()"
+        )
 
     # Signals
 
@@ -306,6 +326,37 @@ def _hide_this_frame(handle: asyncio.Handle) -> None:
     source = cast("Handle", handle)._source_traceback
     if source:
         del source[-1]
+
+
+def refuse_within_running_loop(reactor: Any) -> None:
+    """Refuse to make a loop on ``reactor`` the current one where another one runs, for good.
+
+    Args:
+        reactor: None for the one that a new loop would get.
+
+    Raises:
+        RuntimeError: A loop runs in this thread, and nothing will run ``reactor``.
+    """
+    running = events._get_running_loop()
+    if running is None:
+        return
+    if reactor is None:
+        reactor = sys.modules.get("twisted.internet.reactor")
+        if reactor is not None and (_is_taken(reactor) or _runs_elsewhere(reactor)):
+            reactor = None  # it would get one of its own
+    if not _will_run(reactor):
+        raise RuntimeError(
+            f"{running!r} runs in this thread already, and nothing will run the reactor of a "
+            f"TwistedIOLoop here. {_RUN_TWISTED_INSIDE}"
+        )
+
+
+def _will_run(reactor: Any) -> bool:
+    """Whether ``reactor`` runs, or is going to inside the loop that runs in this thread."""
+    if reactor is None:
+        return False
+    inside = getattr(reactor, "_asyncioEventloop", None) is events._get_running_loop()
+    return bool(reactor.running) or inside or hasattr(reactor, "follow")
 
 
 def _is_taken(reactor: object) -> bool:

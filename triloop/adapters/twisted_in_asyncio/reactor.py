@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-import traceback
 import warnings
 import weakref
 from collections.abc import Callable
@@ -27,6 +26,8 @@ from triloop.adapters.twisted_in_asyncio.stay import Stay, no_pool
 from triloop.adapters.twisted_in_asyncio.streams import EarlyWriter, StreamReactor
 from triloop.adapters.twisted_in_asyncio.timers import TimedCalls
 from triloop.embedding import Embedding
+from triloop.origins import caller, reactor_origin
+from triloop.private.scrapy import wanted_loop
 from triloop.process.children import ChildWatch
 from triloop.process.signals import ReactorSignals
 
@@ -74,7 +75,7 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
         self.stay = Stay(self)
         #: Whether it was ever started.
         self.has_run = False
-        #: Who called triloop.install(), if this is the global reactor.
+        #: The line that had it installed, if this is the global reactor.
         self.installed_by: str | None = None
         #: What ``stop()`` shall do instead, where somebody else sees to an orderly end.
         self.on_stop: Callable[[], None] | None = None
@@ -444,30 +445,36 @@ def install(
     :param restartable: whether ``reactor.run()`` may be called again after ``reactor.stop()``.
     :returns: the reactor.
     :raises twisted.internet.error.ReactorAlreadyInstalledError: when there is a global reactor
-        already; the message names it and, where that can be known, the import that did it.
+        already; the message names it and, where that can be known, the line that did it.
     """
     installed = sys.modules.get("twisted.internet.reactor")
     if installed is not None:
         raise error.ReactorAlreadyInstalledError(_already_installed(installed))
+    if io_loop is None:
+        io_loop = wanted_loop(sys._getframe(1))
     reactor = TornadoReactor(io_loop, restartable=restartable)
-    caller = traceback.extract_stack(limit=2)[0]
-    reactor.installed_by = f"triloop.install() at {caller.filename}:{caller.lineno}"
+    reactor.installed_by = caller()
     installReactor(reactor)
     return reactor
 
 
 def _already_installed(installed: object) -> str:
-    kind = f"{type(installed).__module__}.{type(installed).__qualname__}"
-    message = f"{kind} is installed already"
-    origin = getattr(installed, "installed_by", None) or _first_importer(installed)
-    if origin:
-        message += f", by {origin}"
-    return f"{message}. Call triloop.install() before anything imports twisted.internet.reactor."
+    if isinstance(installed, TornadoReactor):
+        return (
+            f"{described(installed)} is the global reactor already. Use that: by `from "
+            "twisted.internet import reactor`, or by `async with triloop.attached() as reactor`"
+        )
+    return (
+        f"{described(installed)} is the global reactor already. Call triloop.install() before "
+        "that, or have asyncio and Tornado run inside it: by triloop.new_event_loop(reactor) or "
+        "triloop.TwistedIOLoop().install()"
+    )
 
 
-def _first_importer(installed: object) -> str | None:
-    """The first module, in the order of import, that holds the global reactor by its name."""
-    for name, module in list(sys.modules.items()):
-        if not name.startswith("twisted.") and getattr(module, "reactor", None) is installed:
-            return f"the import of it in {name}"
-    return None
+def described(reactor: object) -> str:
+    """The global reactor's class, and the line that installed it, as far as that is known."""
+    kind = f"{type(reactor).__module__}.{type(reactor).__qualname__}"
+    if type(reactor) is TornadoReactor:
+        kind = "triloop.TornadoReactor"
+    origin = reactor_origin(reactor)
+    return f"{kind}, installed by {origin}," if origin else kind

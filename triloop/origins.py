@@ -1,0 +1,142 @@
+"""Which line of the application it was: for errors and warnings that name it."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType, ModuleType
+
+__all__ = ["caller", "reactor_origin", "warn"]
+
+#: Packages whose frames are between the application and this one.
+_BETWEEN = frozenset({
+    "asyncio", "concurrent", "contextlib", "importlib", "runpy", "threading", "tornado", "triloop",
+    "twisted", "uvloop",
+})  # fmt: skip
+
+
+def caller() -> str:
+    """Name the call of this package that is under way, and the line of the application it is in.
+
+    Returns:
+        Such as ``triloop.install() at /srv/app.py:12``.
+    """
+    frame, entry = _application_frame()
+    return f"triloop.{entry}() at {frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def warn(message: str) -> None:
+    """Issue a RuntimeWarning at the line of the application; Python shows it once a line."""
+    frame, _ = _application_frame()
+    warnings.warn_explicit(
+        message,
+        RuntimeWarning,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        _module_of(frame),
+        frame.f_globals.setdefault("__warningregistry__", {}),
+    )
+
+
+def _application_frame() -> tuple[FrameType, str]:
+    """The innermost frame of the application, and the function of ours that it is in."""
+    frame: FrameType | None = sys._getframe(1)
+    assert frame is not None
+    entry = ""
+    outermost = frame
+    while frame is not None:
+        package = _module_of(frame).partition(".")[0]
+        if package not in _BETWEEN:
+            return frame, entry
+        if package == "triloop":
+            entry = frame.f_code.co_name
+        outermost, frame = frame, frame.f_back
+    return outermost, entry
+
+
+def _module_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
+
+
+def reactor_origin(reactor: object) -> str | None:
+    """Name the line that installed the global reactor, or imported it first.
+
+    That of a TornadoReactor is known. For another, the modules that hold it are searched, in the
+    order of their import; then those that may have imported it in a function.
+
+    Returns:
+        None where it cannot be known.
+    """
+    known = getattr(reactor, "installed_by", None)
+    if known is not None:
+        return str(known)
+    modules = [module for module in list(sys.modules.values()) if _may_be_origin(module)]
+    holders = [module for module in modules if _holds(module, reactor)]
+    lines = [line for line in map(_first_line, holders) if line]
+    if lines:
+        return lines[0]
+    if holders:
+        return f"the import of it in {holders[0].__name__}"
+    guesses = map(_first_line, sorted(modules, key=_is_library))
+    return next((f"what looks like {line}" for line in guesses if line), None)
+
+
+def _may_be_origin(module: object) -> bool:
+    if not isinstance(module, ModuleType):
+        return False
+    package = module.__name__.partition(".")[0]
+    return package not in _BETWEEN and package not in sys.stdlib_module_names - {"__main__"}
+
+
+def _holds(module: ModuleType, reactor: object) -> bool:
+    return any(value is reactor for value in list(vars(module).values()))
+
+
+def _is_library(module: ModuleType) -> bool:
+    return "site-packages" in (getattr(module, "__file__", None) or "")
+
+
+def _first_line(module: ModuleType) -> str | None:
+    line = min(_lines(module), default=None)
+    return None if line is None else f"{module.__file__}:{line}, in {module.__name__}"
+
+
+def _lines(module: ModuleType) -> Iterator[int]:
+    """The lines of a module that import a reactor's name, or install one."""
+    path = getattr(module, "__file__", None)
+    if not path or not path.endswith(".py"):
+        return
+    try:
+        source = Path(path).read_text("utf-8")
+        if "reactor" not in source:
+            return
+        tree = ast.parse(source)
+    except (OSError, SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        if _imports_reactor(node) or _installs_reactor(node):
+            yield node.lineno  # type: ignore[attr-defined]  # of a statement or an expression
+
+
+def _imports_reactor(node: ast.AST) -> bool:
+    if isinstance(node, ast.Import):
+        return any(name.name == "twisted.internet.reactor" for name in node.names)
+    if isinstance(node, ast.ImportFrom):
+        names = {name.name for name in node.names}
+        in_package = node.module == "twisted.internet" and "reactor" in names
+        return in_package or node.module == "twisted.internet.reactor"
+    return False
+
+
+def _installs_reactor(node: ast.AST) -> bool:
+    """``epollreactor.install()``, ``installReactor(...)``, ``install_reactor(...)``."""
+    if not isinstance(node, ast.Call):
+        return False
+    called = ast.unparse(node.func)
+    module, _, name = called.rpartition(".")
+    if name in {"installReactor", "install_reactor"}:
+        return True
+    return name == "install" and module.endswith("reactor")

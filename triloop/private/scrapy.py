@@ -1,0 +1,32 @@
+"""What Scrapy keeps to itself: the loop that its settings ask for."""
+
+from __future__ import annotations
+
+import asyncio
+from types import FrameType
+from typing import Any
+
+__all__ = ["wanted_loop"]
+
+_CALLER = "scrapy.utils.reactor"
+
+
+def wanted_loop(caller: FrameType) -> asyncio.AbstractEventLoop | None:
+    """Give the loop of Scrapy's setting ASYNCIO_EVENT_LOOP, where Scrapy installs a reactor.
+
+    Scrapy tells the setting to Twisted's own asyncio reactor only, and later refuses any other
+    reactor on asyncio whose loop is not of that class. So it is read where it is: in the caller's
+    variables. Where that is no longer so, Scrapy's refusal says what is wrong.
+
+    Args:
+        caller: The frame that calls ``install()``.
+
+    Returns:
+        The current loop, or a new one that is current now; None where there is no such setting.
+    """
+    path = caller.f_locals.get("event_loop_path")
+    if caller.f_globals.get("__name__") != _CALLER or path is None:
+        return None
+    set_loop: Any = caller.f_globals.get("set_asyncio_event_loop")
+    loop = set_loop(path) if callable(set_loop) else None
+    return loop if isinstance(loop, asyncio.AbstractEventLoop) else None
