@@ -10,26 +10,23 @@ from triloop.private.cpython import SocketTransport
 
 __all__ = ["StreamTransport"]
 
-_SMALL_READ = 64 * 1024
-_LARGE_READ = 256 * 1024
 #: What CPython says of a send that fails.
 _SEND_FAILED = "Fatal write error on socket transport"
+#: Bytes to read at once, as CPython does.
+_READ = 256 * 1024
+
+# glibc maps a block above its threshold (128 KiB) anew for each use, and unmaps it: for each read.
+# To free one larger block raises the threshold above that, for good. Other allocators do not mind.
+bytes(4 * _READ)
 
 
 class StreamTransport(SocketTransport):
     """CPython's transport for stream sockets, with a shorter way for what is usual.
 
-    It reads by a measure that fits what comes. A buffer of this size is allocated for every read,
-    and the 256 KiB that CPython asks for are more than malloc keeps at hand: unless it has been
-    taught better, it maps and unmaps them anew for each message. Who sends as much gets as much,
-    until he sends less.
-
     A send that fails says nothing of what the peer has sent before. So what has arrived is handed
     to the protocol first, and then the connection is lost by the error of the send.
     """
 
-    #: Bytes to read at once.
-    max_size = _SMALL_READ
     #: Whether the protocol brings its own buffer, which is all CPython's.
     _buffered = False
     #: The error of a send, while there is something left to read.
@@ -65,7 +62,7 @@ class StreamTransport(SocketTransport):
             super()._read_ready()
             return
         try:
-            data = self._sock.recv(self.max_size)
+            data = self._sock.recv(_READ)
         except (BlockingIOError, InterruptedError):
             return
         except (SystemExit, KeyboardInterrupt):
@@ -73,13 +70,9 @@ class StreamTransport(SocketTransport):
         except BaseException as problem:  # noqa: BLE001 - told to the protocol
             self._fatal_error(problem, "Fatal read error on socket transport")
             return
-        if len(data) == self.max_size:
-            self.max_size = _LARGE_READ
-        elif len(data) < _SMALL_READ:
-            self.max_size = _SMALL_READ
-            if not data:
-                self._read_ready__on_eof()
-                return
+        if not data:
+            self._read_ready__on_eof()
+            return
         try:
             cast("asyncio.Protocol", self._protocol).data_received(data)
         except (SystemExit, KeyboardInterrupt):
