@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from triloop.private.cpython import has_work, is_reopenable, reopen
+from triloop.private.twisted import unreported_cancellations
 
 __all__ = ["OrderlyStop", "end_tasks"]
 
@@ -115,11 +116,15 @@ class OrderlyStop:
 
 
 async def end_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel all other tasks, wait for them, and report what they raised instead of ending."""
+    """Cancel all other tasks, wait for them, and report what they raised instead of ending.
+
+    A Deferred of such a task fails too. That it was cancelled is reported by nobody.
+    """
     tasks = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    with unreported_cancellations():
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
     for task in tasks:
         if not task.cancelled() and task.exception() is not None:
             loop.call_exception_handler(

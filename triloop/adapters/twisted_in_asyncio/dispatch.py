@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,11 +18,14 @@ if TYPE_CHECKING:
 
 if TYPE_CHECKING or sys.platform == "linux":
     from select import EPOLLIN
+    from select import epoll as new_poller
 
     from twisted.internet.epollreactor import EPollReactor as PollReactor
 
     POLLER = "_poller"
 else:  # pragma: no cover - the BSDs and macOS
+    from select import kqueue as new_poller
+
     from twisted.internet.kqreactor import KQueueReactor as PollReactor
 
     POLLER = "_kq"
@@ -73,24 +77,36 @@ class LeanReactor(PollReactor):
     @property
     def is_closed(self) -> bool:
         """Whether the reactor's own descriptors have been given back."""
-        return bool(getattr(self, POLLER).closed)
+        return POLLER not in vars(self)
 
     def close(self) -> None:
-        """Give back the reactor's own descriptors; for one that does not run. Idempotent."""
+        """Give back the reactor's own descriptors; for one that does not run. Idempotent.
+
+        The next use of its poller, whatever it is, makes a new one.
+        """
+        if self.is_closed:
+            return
         for reader in list(self._internalReaders):
             self.removeReader(reader)
             reader.connectionLost(None)
         self._internalReaders.clear()
         self.waker = None
-        getattr(self, POLLER).close()
+        vars(self).pop(POLLER).close()
 
-    def reopen(self) -> None:
-        """Undo :meth:`close`, with a new poller and a new waker."""
-        setattr(self, POLLER, type(getattr(self, POLLER))())
+    def _reopen(self) -> Any:
+        """Undo :meth:`close`: a new poller, which watches what is still to be watched."""
+        poller = vars(self)[POLLER] = new_poller()
+        reads, writes = list(self._reads), list(self._writes)
+        left = dict(self._selectables)
         self._reads.clear()
         self._writes.clear()
         self._selectables.clear()
+        for fd in reads:
+            super().addReader(left[fd])
+        for fd in writes:
+            super().addWriter(left[fd])
         self.installWaker()
+        return poller
 
     def doPoll(self, timeout: float | None) -> None:
         """Wait ``timeout`` seconds at the most (None: for ever), then do all that is ready."""
@@ -102,8 +118,13 @@ class LeanReactor(PollReactor):
         if events:
             self._dispatch(events)
 
+    # Twisted sets its poller on the instance, where Python finds it first. Once it is closed there
+    # is none, and whatever asks for it comes here: the one place where the reactor is reopened.
     if POLLER == "_poller":
         doIteration = doPoll
+        _poller = functools.cached_property(_reopen)
+    else:
+        _kq = functools.cached_property(_reopen)
 
     def write_early(self, stream: EarlyWriter) -> object:
         """Have ``stream`` write out once the present callback has returned.

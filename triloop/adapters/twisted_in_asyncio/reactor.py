@@ -190,8 +190,6 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
 
     def startRunning(self, installSignalHandlers: bool = True) -> None:
         """Fire the startup events and begin to take turns in the loop."""
-        if self.is_closed:
-            self.reopen()
         self.has_run = True
         ReactorBase.startRunning(self, installSignalHandlers)
         if self._started:
@@ -252,13 +250,11 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
         self._children.clear()
         if self._restartable or not self._owns_run:
             self.forget_timed_calls()  # they would happen in the next run
+        if not self.is_closed:
+            # Twisted's are used up, and the reactor may be started, and shut down, again.
+            self.addSystemEventTrigger("during", "shutdown", self.crash)
+            self.addSystemEventTrigger("during", "shutdown", self.disconnectAll)
         StreamReactor.close(self)
-
-    def reopen(self) -> None:
-        """Undo :meth:`close`: the reactor may be started, and shut down, again."""
-        StreamReactor.reopen(self)
-        self.addSystemEventTrigger("during", "shutdown", self.crash)
-        self.addSystemEventTrigger("during", "shutdown", self.disconnectAll)
 
     def _stopThreadPool(self) -> None:
         pool = self.threadpool
@@ -364,15 +360,11 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
     def addReader(self, reader: Any) -> None:
         """See :meth:`twisted.internet.interfaces.IReactorFDSet.addReader`."""
         self.follow()
-        if self.is_closed:
-            self.reopen()
         StreamReactor.addReader(self, reader)
 
     def addWriter(self, writer: Any) -> None:
         """See :meth:`twisted.internet.interfaces.IReactorFDSet.addWriter`."""
         self.follow()
-        if self.is_closed:
-            self.reopen()
         StreamReactor.addWriter(self, writer)
 
     def write_early(self, stream: EarlyWriter) -> object:

@@ -1,0 +1,69 @@
+"""What ``reactor.stop()`` cancels is no error of a Deferred that nobody waits for; the rest is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, ensureDeferred, inlineCallbacks
+
+from tests.conftest import LoggedErrors
+from tests.contract.worlds import KINDS, Kind, World
+from triloop import as_deferred
+
+WITH_REACTOR = [kind for kind in KINDS if kind.has_reactor and kind.loop != "uvloop"]
+
+
+async def work() -> None:
+    await asyncio.sleep(60)
+
+
+def fail(reason: object) -> None:
+    raise LookupError("of the application's own")
+
+
+@inlineCallbacks
+def waits(deferred: Deferred[None]) -> Generator[Any, Any, None]:
+    yield deferred
+
+
+def run_until_stop(world: World, main: Any) -> None:
+    world.reactor.callWhenRunning(lambda: world.loop.call_soon(main))
+    world.reactor.callLater(0.02, world.reactor.stop)
+    world.reactor.run(installSignalHandlers=False)
+
+
+@pytest.mark.parametrize("kind", WITH_REACTOR, ids=str)
+def test_a_cancelled_task_is_not_reported(
+    kind: Kind, logged_errors: LoggedErrors, nothing_left: None
+) -> None:
+    with kind.opened() as world:
+
+        def main() -> None:
+            Deferred.fromFuture(world.loop.create_task(work())).addCallback(str)
+            waits(Deferred.fromFuture(world.loop.create_task(work())))
+            as_deferred(work())
+            ensureDeferred(as_deferred_of_work())
+
+        run_until_stop(world, main)
+        assert logged_errors.take("") == []
+
+
+async def as_deferred_of_work() -> None:
+    await as_deferred(work())
+
+
+@pytest.mark.parametrize("kind", WITH_REACTOR, ids=str)
+def test_a_real_error_is_reported(
+    kind: Kind, logged_errors: LoggedErrors, nothing_left: None
+) -> None:
+    with kind.opened() as world:
+
+        def main() -> None:
+            Deferred.fromFuture(world.loop.create_task(work())).addErrback(fail)
+
+        run_until_stop(world, main)
+        assert logged_errors.take("of the application's own")
+        assert logged_errors.take("Unhandled error in Deferred")
