@@ -28,7 +28,7 @@ from triloop.private.cpython import (
     put_back_task,
     set_aside_task,
 )
-from triloop.process.signals import SharedSignals
+from triloop.process.loop_signals import SharedSignals
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -29,7 +29,7 @@ from triloop.embedding import Embedding
 from triloop.origins import caller, reactor_origin
 from triloop.private.scrapy import wanted_loop
 from triloop.process.children import ChildWatch
-from triloop.process.signals import ReactorSignals
+from triloop.process.reactor_signals import ReactorSignals
 
 __all__ = ["TornadoReactor", "install"]
 

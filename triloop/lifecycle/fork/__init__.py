@@ -45,7 +45,7 @@ from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop, open_loop
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor, all_reactors
 from triloop.lifecycle.fork import loops, reactors
 from triloop.private.cpython import current_loop
-from triloop.process.signals import reset_handlers
+from triloop.process.signal_handlers import reset_handlers
 
 _Loop = asyncio.AbstractEventLoop
 

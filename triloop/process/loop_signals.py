@@ -1,0 +1,254 @@
+"""The signals of a loop in a reactor: one handler a signal and one wake-up descriptor a process.
+
+Both Twisted and asyncio believe that these are theirs. The loop takes them over, and hands on what
+it reads to the descriptor that was set before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+from twisted.internet.interfaces import IReactorProcess
+
+from triloop.process.children import is_watched, reap_unwatched
+from triloop.process.signal_handlers import (
+    Guard,
+    Handler,
+    LoopShare,
+    belongs_to_loop,
+    belongs_to_twisted,
+    in_main_thread,
+)
+
+__all__ = ["SharedSignals"]
+
+
+class SharedSignals(LoopShare):
+    """The share of one selector loop in the process's signals.
+
+    CPython's loop sets the wake-up descriptor to its own self-pipe, and a handler that does
+    nothing, whatever was set before; Twisted does the same. Here the loop remembers both. Every
+    signal that it reads from its pipe is written to the earlier descriptor too, and an earlier
+    handler is put back when ``remove_signal_handler`` is called.
+
+    Args:
+        fd: The writing end of the loop's self-pipe.
+        handlers: The loop's own table of signal handlers.
+        handle: Has the loop run the handler of a signal in its next turn.
+        reactor: The reactor that the loop runs in.
+    """
+
+    def __init__(
+        self, fd: int, handlers: dict[int, Any], handle: Callable[[int], None], reactor: Any
+    ) -> None:
+        self._fd = fd
+        self._handlers = handlers
+        self._handle = handle
+        self._reactor = reactor
+        self._guard: Guard | None = None
+        #: Whether the reactor's children are told of by this loop.
+        self._reaps = False
+        self._before: dict[int, Handler] = {}
+        self._next_fd = -1
+        self._next_is: tuple[int, int] | None = None
+
+    def release(self) -> None:
+        """Let go of the loop, which is closed: no cycle of references shall outlive it."""
+        del self._handle
+
+    def _wants(self, number: int) -> bool:
+        return number in self._handlers or (self._reaps and number == signal.SIGCHLD)
+
+    def claim(self) -> None:
+        """Take what the loop wants of the process; for when Twisted may have taken it."""
+        numbers = set(self._handlers)
+        if self._reaps:
+            numbers.add(signal.SIGCHLD)
+        if not numbers or not in_main_thread():
+            return
+        for number in numbers:
+            self._take_handler(number)
+        self._take_descriptor()
+
+    def _take_handler(self, number: int) -> None:
+        present = signal.getsignal(number)
+        new = number not in self._before
+        # A handler that other code has set since is there on purpose.
+        gone = number == signal.SIGCHLD and present == signal.SIG_DFL  # so Twisted leaves it
+        if new or gone or belongs_to_twisted(present):
+            self._before[number] = present
+            self._set_heard(number)
+        if new and number == signal.SIGCHLD:
+            reap_unwatched()  # of children that ended earlier no signal tells any more
+
+    def _set_heard(self, number: int) -> None:
+        signal.signal(number, self._heard)
+        signal.siginterrupt(number, False)
+
+    def _take_descriptor(self) -> bool:
+        """Have signals written to the loop's pipe; whether they were not before."""
+        owner = signal.set_wakeup_fd(self._fd)
+        if owner not in {-1, self._fd}:
+            self._next_fd, self._next_is = owner, _identity(owner)
+        return owner != self._fd
+
+    def _heard(self, number: int, frame: FrameType | None) -> None:
+        """The handler of all signals that the loop wants.
+
+        The loop reads the number from its pipe, so there is nothing to do here; unless the wake-up
+        descriptor belonged to somebody else: then the loop has not seen this signal.
+        """
+        if not self._wants(number):
+            # Other code found this handler during a run, and put it back after the loop's last.
+            signal.signal(number, signal.SIG_DFL)
+            return
+        if self._take_descriptor():
+            self._deliver(number)
+        before = self._before.get(number)
+        if number not in self._handlers and callable(before) and not belongs_to_loop(before):
+            before(number, frame)
+
+    def _deliver(self, number: int) -> None:
+        if number == signal.SIGCHLD:
+            self._reactor.callFromThread(reap_unwatched)
+        self._handle(number)
+
+    def pass_on(self, data: bytes) -> None:
+        """Hand on what was read from the loop's self-pipe: zeros are its own, the rest signals."""
+        numbers = data.translate(None, b"\0")
+        if not numbers:
+            return
+        if signal.SIGCHLD in numbers:
+            reap_unwatched()
+        if self._next_alive():
+            # A full pipe has woken its owner already, and one without a reader has none.
+            with contextlib.suppress(BlockingIOError, BrokenPipeError):
+                os.write(self._next_fd, numbers)
+
+    def _next_alive(self) -> bool:
+        """Whether the descriptor that was set before is still open, and the same file."""
+        return self._next_is is not None and _identity(self._next_fd) == self._next_is
+
+    @contextlib.contextmanager
+    def taking(self, number: int) -> Iterator[None]:
+        """Around the loop's ``add_signal_handler``, which forgets the handler from before."""
+        if not in_main_thread() or number not in signal.valid_signals():
+            yield  # and the loop says what is wrong with that
+            return
+        present = signal.getsignal(number)
+        owner = signal.set_wakeup_fd(-1)
+        try:
+            yield
+        except BaseException:
+            signal.set_wakeup_fd(owner)
+            raise
+        if present != self._heard:
+            self._before[number] = present
+        self._set_heard(number)
+        signal.set_wakeup_fd(owner)
+        self._take_descriptor()
+
+    @contextlib.contextmanager
+    def releasing(self, number: int) -> Iterator[None]:
+        """Around the loop's ``remove_signal_handler``, which puts no handler back."""
+        if not in_main_thread():
+            yield
+            return
+        owner = signal.set_wakeup_fd(-1)
+        try:
+            yield
+        finally:
+            self._release_handler(number)
+            self._release_descriptor(owner)
+
+    def _release_handler(self, number: int) -> None:
+        """Put back the handler from before, unless the loop still wants the signal."""
+        if self._wants(number):
+            self._set_heard(number)
+        elif number in self._before:
+            before = self._before.pop(number)
+            if self._guard is not None:
+                before = self._guard.around(before)
+            signal.signal(number, signal.SIG_DFL if before is None else before)
+
+    def _release_descriptor(self, owner: int) -> None:
+        """Put back the descriptor that was set before, unless the loop still wants signals."""
+        if owner == self._fd and not self._handlers and not self._reaps:
+            owner = self._next_fd if self._next_alive() else -1
+            self._next_fd, self._next_is = -1, None
+        try:
+            signal.set_wakeup_fd(owner)
+        except (OSError, ValueError):  # closed, and perhaps another file by now
+            signal.set_wakeup_fd(-1)
+
+    def reset(self, *, ran: bool) -> None:
+        """In a child that ``os.fork`` has made, and that has no wake-up descriptor yet.
+
+        Args:
+            ran: Whether the loop ran in the parent. Then everything is put back, else taken again.
+        """
+        if self._guard is not None:
+            self._guard.uncover()
+            self._guard = None
+        self._reaps = False
+        self._next_fd, self._next_is = -1, None
+        if ran:
+            self._handlers.clear()
+            for number in list(self._before):
+                self._release_handler(number)
+        else:
+            self.claim()
+
+    @contextlib.contextmanager
+    def driving(
+        self, interrupt: Callable[[BaseException], None], in_turn: Callable[[], bool]
+    ) -> Iterator[None]:
+        """Around a run of the reactor that the loop's user began, not Twisted's.
+
+        Twisted does not handle signals then, so its child processes are told of here. And a
+        handler that raises, as Python's own for SIGINT does, shall end the run by that exception:
+        within the loop's own turn it does by itself; Twisted would log it and go on.
+
+        Args:
+            interrupt: Ends the run with an exception.
+            in_turn: Says whether the loop is in a turn.
+        """
+        if not in_main_thread():
+            yield
+            return
+        guard = self._guard = Guard(self._reactor.callFromThread, interrupt, in_turn)
+        guard.cover()
+        self._reaps = IReactorProcess.providedBy(self._reactor) and not is_watched(self._reactor)
+        try:
+            yield
+        finally:
+            self._end_reaping()
+            self._guard = None
+            self._before = {number: guard.inside(old) for number, old in self._before.items()}
+            guard.uncover()
+            reason = guard.take_pending()
+        if reason is not None:
+            raise reason
+
+    def _end_reaping(self) -> None:
+        self._reaps = False
+        if signal.SIGCHLD in self._handlers:
+            return
+        if signal.getsignal(signal.SIGCHLD) == self._heard:
+            self._release_handler(signal.SIGCHLD)
+        else:
+            self._before.pop(signal.SIGCHLD, None)
+        self._release_descriptor(signal.set_wakeup_fd(-1))
+
+
+def _identity(fd: int) -> tuple[int, int] | None:
+    try:
+        status = os.fstat(fd)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

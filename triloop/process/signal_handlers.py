@@ -1,0 +1,164 @@
+"""Signal handlers: whose they are, and a guard around those that may raise."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from _signal import getsignal as _plain_getsignal  # type: ignore[import-not-found]  # no stub
+from asyncio.unix_events import (  # type: ignore[attr-defined]
+    _sighandler_noop,  # the mark of a handler that asyncio owns
+)
+from collections.abc import Callable, Collection
+from types import FrameType
+from typing import Any
+
+from twisted.internet.base import ReactorBase
+
+__all__ = [
+    "Guard",
+    "Handler",
+    "LoopShare",
+    "bare",
+    "belongs_to_loop",
+    "belongs_to_twisted",
+    "in_main_thread",
+    "reset_handlers",
+]
+
+Handler = Callable[[int, FrameType | None], Any] | int | None
+
+
+class LoopShare:
+    """The base of what handles signals for an asyncio loop."""
+
+
+def in_main_thread() -> bool:
+    """Whether signal handlers can be set here: Python allows it in the main thread only."""
+    return threading.current_thread() is threading.main_thread()
+
+
+def reset_handlers(kept: Collection[int]) -> None:
+    """In a child that ``os.fork`` has made: undo what a reactor or loop has set in the parent.
+
+    Args:
+        kept: The signals whose handlers go on.
+    """
+    for number in signal.valid_signals() - set(kept):
+        handler = bare(_plain_getsignal(number))
+        ours = type(getattr(handler, "__self__", None)).__module__.startswith("triloop.")
+        if ours or belongs_to_loop(handler) or belongs_to_twisted(handler):
+            own = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, own)
+
+
+def bare(handler: Handler) -> Handler:
+    """A handler without the guards around it."""
+    while isinstance(handler, Guarded):
+        handler = handler.handler
+    return handler
+
+
+def belongs_to_loop(handler: Handler) -> bool:
+    """Whether ``add_signal_handler`` of some asyncio loop, ours or another, has put it there."""
+    owner = getattr(handler, "__self__", None)
+    return handler is _sighandler_noop or isinstance(owner, (asyncio.AbstractEventLoop, LoopShare))
+
+
+def belongs_to_twisted(handler: Handler) -> bool:
+    """Whether some reactor has put it there."""
+    owner = getattr(handler, "__self__", None)
+    module = getattr(handler, "__module__", None)
+    return isinstance(owner, ReactorBase) or module == "twisted.internet._signals"
+
+
+class Guard:
+    """Turns what a signal handler raises into an interrupt of the run.
+
+    Raised in the middle of Twisted's own code, it would be logged, or cost a connection. So it
+    waits for the reactor to come round; but not for one that has not come round since the signal
+    before: that is in code which does not return, and has to be broken off.
+    """
+
+    def __init__(
+        self,
+        call_from_thread: Callable[..., None],
+        interrupt: Callable[[BaseException], None],
+        in_turn: Callable[[], bool],
+    ) -> None:
+        self._call_from_thread = call_from_thread
+        self._interrupt = interrupt
+        self._in_turn = in_turn
+        self._came_round = True
+        self._active = False
+        self._pending: BaseException | None = None
+
+    def cover(self) -> None:
+        """Guard all handlers that could raise."""
+        self._active = True
+        for number in signal.valid_signals():
+            # signal.getsignal looks for an enum's member, which takes fifty times as long.
+            handler = _plain_getsignal(number)
+            if callable(handler):
+                signal.signal(number, self.around(handler))
+
+    def uncover(self) -> None:
+        """Guard no longer; a guard that somebody has kept is the handler itself from now on."""
+        self._active = False
+        for number in signal.valid_signals():
+            handler = _plain_getsignal(number)
+            if self.inside(handler) is not handler:
+                signal.signal(number, self.inside(handler))
+
+    def around(self, handler: Handler) -> Handler:
+        """``handler``, guarded if it could raise."""
+        if not callable(handler) or (isinstance(handler, Guarded) and handler.guard is self):
+            return handler
+        if belongs_to_loop(handler) or belongs_to_twisted(handler):
+            return handler  # these schedule, and never raise
+        return Guarded(self, handler)
+
+    def inside(self, handler: Handler) -> Handler:
+        """What is behind ``handler``, if that is guarded here; else ``handler``."""
+        if isinstance(handler, Guarded) and handler.guard is self:
+            return handler.handler
+        return handler
+
+    def call(self, handler: Callable[..., Any], number: int, frame: FrameType | None) -> None:
+        """Run a handler."""
+        if not self._active:
+            handler(number, frame)
+            return
+        stuck = not self._came_round
+        self._came_round = False
+        self._call_from_thread(self._come_round)
+        try:
+            handler(number, frame)
+        except BaseException as reason:
+            if self._in_turn():
+                raise
+            self._pending = reason
+            if stuck:
+                raise
+
+    def _come_round(self) -> None:
+        self._came_round = True
+        reason = self.take_pending()
+        if reason is not None:
+            self._interrupt(reason)
+
+    def take_pending(self) -> BaseException | None:
+        """What was raised and did not interrupt the run yet."""
+        reason, self._pending = self._pending, None
+        return reason
+
+
+class Guarded:
+    """A signal handler behind a guard."""
+
+    def __init__(self, guard: Guard, handler: Callable[..., Any]) -> None:
+        self.guard = guard
+        self.handler = handler
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.guard.call(self.handler, number, frame)
