@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from triloop.adapters.asyncio_in_twisted.ioloop import TwistedIOLoop
 from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop, new_event_loop
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor, install
-from triloop.awaitables import as_deferred, as_future
+from triloop.awaitables import Convertible, as_deferred, as_future, wait
 from triloop.lifecycle.attach import attached
 from triloop.lifecycle.run import run
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from triloop.adapters.resolver.resolver import TwistedResolver, resolve
 
 __all__ = [
+    "Convertible",
     "ReactorEventLoop",
     "TornadoReactor",
     "TwistedIOLoop",
@@ -24,6 +25,7 @@ __all__ = [
     "new_event_loop",
     "resolve",
     "run",
+    "wait",
 ]
 
 

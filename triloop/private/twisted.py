@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 from twisted.internet import defer
+from twisted.python.failure import Failure
 
-__all__ = ["unreported_cancellations"]
+__all__ = ["count_as_handled", "unreported_cancellations"]
 
 _CANCELLED = (asyncio.CancelledError, defer.CancelledError)
 
@@ -35,3 +37,14 @@ def unreported_cancellations() -> Iterator[None]:
         yield
     finally:
         defer.DebugInfo = native  # type: ignore[misc]
+
+
+def count_as_handled(deferred: defer.Deferred[Any], failure: Failure) -> None:
+    """Leave ``failure`` with ``deferred``, but do not have it reported as unhandled.
+
+    Called when the callbacks of ``deferred`` have run. It is what Twisted's own ``await`` does
+    with a Deferred that has failed already.
+    """
+    info = deferred._debugInfo
+    if info is not None and info.failResult is failure:
+        info.failResult = None

@@ -1,0 +1,115 @@
+"""Awaitables of every kind, and what a test of them runs in."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import gc
+import traceback
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any
+
+import pytest
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
+from twisted.logger import ILogObserver, LogEvent
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from triloop.awaitables import as_future
+
+
+class BoomError(Exception):
+    """What these tests fail with."""
+
+
+@implementer(ILogObserver)
+class UnheardOf:
+    """The errors that Twisted and asyncio report because nobody handled them."""
+
+    def __init__(self) -> None:
+        self.reports: list[str] = []
+
+    def __call__(self, event: LogEvent) -> None:
+        if event.get("isError") or "log_failure" in event:
+            self.reports.append(f"twisted: {event.get('log_failure') or event.get('log_format')}")
+
+    def asyncio(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self.reports.append(f"asyncio: {context['message']}")
+
+    def collected(self) -> list[str]:
+        gc.collect()
+        return self.reports
+
+
+def run(main: Callable[[], Awaitable[Any]], unheard_of: UnheardOf) -> Any:
+    async def with_handler() -> Any:
+        asyncio.get_running_loop().set_exception_handler(unheard_of.asyncio)
+        return await main()
+
+    return asyncio.run(with_handler())
+
+
+def failed(error: BaseException) -> Deferred[Any]:
+    return defer.fail(Failure(error))
+
+
+def outcome(deferred: Deferred[Any]) -> list[Any]:
+    """What the Deferred fires with lands in the list."""
+    results: list[Any] = []
+    deferred.addBoth(results.append)
+    return results
+
+
+async def turns(count: int = 3) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def raise_boom() -> None:
+    raise BoomError("from raise_boom")
+
+
+def frames(error: BaseException) -> list[str]:
+    return [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+
+
+async def as_coroutine(deferred: Deferred[Any]) -> Any:
+    return await as_future(deferred)
+
+
+def as_task(deferred: Deferred[Any]) -> asyncio.Future[Any]:
+    return asyncio.ensure_future(as_coroutine(deferred))
+
+
+def as_concurrent(deferred: Deferred[Any]) -> concurrent.futures.Future[Any]:
+    future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+
+    def fail(failure: Failure) -> None:
+        if isinstance(failure.value, defer.CancelledError):
+            future.cancel()
+        else:
+            future.set_exception(failure.value)
+
+    deferred.addCallbacks(future.set_result, fail)
+    return future
+
+
+class Awaits:
+    def __init__(self, deferred: Deferred[Any]) -> None:
+        self.deferred = deferred
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return as_future(self.deferred).__await__()
+
+
+KINDS: list[Callable[[Deferred[Any]], Any]] = [
+    lambda deferred: deferred,
+    as_coroutine,
+    as_task,
+    as_concurrent,
+    Awaits,
+]
+kinds = pytest.mark.parametrize(
+    "kind", KINDS, ids=["deferred", "coroutine", "task", "concurrent", "awaitable"]
+)

@@ -1,0 +1,105 @@
+"""Which loop is used, what is reported, what stays."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import weakref
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
+from twisted.logger import globalLogPublisher
+
+from tests.unit.awaitables.harness import BoomError, UnheardOf, failed, kinds, run, turns
+from triloop.awaitables import as_deferred, as_future
+
+
+def test_before_any_loop_runs_the_current_one_is_used(unheard_of: UnheardOf) -> None:
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        assert as_future(defer.succeed(None)).get_loop() is loop
+        assert as_future(defer.succeed(None), loop=loop).get_loop() is loop
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+def test_without_any_loop_the_error_names_the_fix() -> None:
+    errors: list[BaseException] = []
+
+    def convert() -> None:
+        try:
+            as_future(defer.succeed(None))
+        except RuntimeError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=convert)
+    thread.start()
+    thread.join()
+    assert "triloop.install()" in str(errors[0])
+
+
+def test_an_error_that_nobody_handles_is_reported_once() -> None:
+    def reports(main: Callable[[], Awaitable[None]]) -> list[str]:
+        unheard_of = UnheardOf()
+        globalLogPublisher.addObserver(unheard_of)
+        try:
+            run(main, unheard_of)
+            return [report.split(":")[0] for report in unheard_of.collected()]
+        finally:
+            globalLogPublisher.removeObserver(unheard_of)
+
+    async def future_dropped() -> None:
+        as_future(failed(BoomError()))
+        gc.collect()
+
+    async def deferred_dropped() -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        as_deferred(future)
+        future.set_exception(BoomError())
+        del future
+        await turns()
+        gc.collect()
+
+    assert reports(future_dropped) == ["asyncio"]
+    # Twisted's report has two parts: the line, and the traceback.
+    assert reports(deferred_dropped) == ["twisted", "twisted"]
+
+
+class Payload:
+    """Something that a weak reference can point at."""
+
+
+@kinds
+@pytest.mark.parametrize("fails", [False, True], ids=["result", "error"])
+def test_what_is_over_is_freed_without_the_cyclic_collector(
+    kind: Callable[[Deferred[Any]], Any], fails: bool, unheard_of: UnheardOf
+) -> None:
+    async def once() -> weakref.ref[Payload]:
+        payload = Payload()
+        alive = weakref.ref(payload)
+        source: Deferred[Any] = Deferred()
+        deferred = as_deferred(as_future(kind(source)))
+        error = BoomError(payload) if fails else None
+        asyncio.get_running_loop().call_soon(source.callback, error or payload)
+        finished = asyncio.Event()
+        deferred.addBoth(lambda _: finished.set())
+        await finished.wait()
+        return alive
+
+    async def main() -> None:
+        gc.collect()
+        gc.disable()
+        try:
+            alive = await once()
+            await turns()
+            assert alive() is None
+        finally:
+            gc.enable()
+
+    run(main, unheard_of)

@@ -1,0 +1,223 @@
+"""wait(): everything that can be waited for, by every driver of coroutines."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any
+
+import pytest
+from tornado import gen
+from twisted.internet import defer
+from twisted.internet.defer import Deferred, ensureDeferred, inlineCallbacks
+from twisted.python.failure import Failure
+
+from tests.unit.awaitables.harness import BoomError, UnheardOf, kinds, outcome, run, turns
+from triloop.awaitables import as_future, wait
+
+Drive = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+@inlineCallbacks
+def by_inline_callbacks(x: Any) -> Generator[Any, Any, Any]:
+    return (yield x)
+
+
+@gen.coroutine
+def by_tornado(x: Any) -> Generator[Any, Any, Any]:
+    return (yield x)
+
+
+async def by_await(x: Any) -> Any:
+    return await x
+
+
+ASYNCIO: dict[str, Drive] = {
+    "task": lambda x: asyncio.ensure_future(by_await(x)),
+    "task of it": asyncio.ensure_future,
+    "gather": lambda x: asyncio.ensure_future(asyncio.wait_for(x, 10)),
+    "tornado": by_tornado,
+    "as_future": lambda x: as_future(by_await(x)),
+}
+TWISTED: dict[str, Drive] = {
+    "fromCoroutine": lambda x: Deferred.fromCoroutine(by_await(x)),
+    "of it": Deferred.fromCoroutine,
+    "ensureDeferred": lambda x: ensureDeferred(by_await(x)),
+    "inlineCallbacks": by_inline_callbacks,
+}
+CANCELLED = dict.fromkeys(ASYNCIO, asyncio.CancelledError) | dict.fromkeys(
+    TWISTED, defer.CancelledError
+)
+drivers = pytest.mark.parametrize(
+    "drive", [*ASYNCIO.values(), *TWISTED.values()], ids=[*ASYNCIO, *TWISTED]
+)
+each = pytest.mark.parametrize(
+    ("drive", "cancelled"),
+    [(drive, CANCELLED[name]) for name, drive in (ASYNCIO | TWISTED).items()],
+    ids=CANCELLED.keys(),
+)
+
+
+async def end_of(driven: Any) -> Any:
+    """The result, or the exception that its own library shows."""
+    if not isinstance(driven, Deferred):
+        return (await asyncio.gather(driven, return_exceptions=True))[0]
+    ended = asyncio.Event()
+    results = outcome(driven)
+    driven.addBoth(lambda _: ended.set())
+    await ended.wait()
+    return results[0].value if isinstance(results[0], Failure) else results[0]
+
+
+@drivers
+@kinds
+@pytest.mark.parametrize("early", [True, False])
+@pytest.mark.parametrize("fails", [True, False])
+def test_every_driver_has_the_outcome_of_every_kind(
+    drive: Drive,
+    kind: Callable[[Deferred[Any]], Any],
+    early: bool,
+    fails: bool,
+    unheard_of: UnheardOf,
+) -> None:
+    async def main() -> None:
+        source: Deferred[Any] = Deferred()
+        result: Any = BoomError() if fails else "value"
+        fire = source.errback if fails else source.callback
+        if early:
+            fire(result)
+        x = kind(source)
+        driven = drive(wait(x))
+        if not early:
+            asyncio.get_running_loop().call_soon(fire, result)
+        assert await end_of(driven) is result
+
+    run(main, unheard_of)
+
+
+@each
+@kinds
+@pytest.mark.parametrize("early", [True, False])
+def test_the_cancelled_error_is_the_drivers_own(
+    drive: Drive,
+    cancelled: type[BaseException],
+    kind: Callable[[Deferred[Any]], Any],
+    early: bool,
+    unheard_of: UnheardOf,
+) -> None:
+    async def main() -> None:
+        source: Deferred[Any] = Deferred()
+        if early:
+            source.cancel()
+        driven = drive(wait(kind(source)))
+        if not early:
+            asyncio.get_running_loop().call_soon(source.cancel)
+        assert type(await end_of(driven)) is cancelled
+
+    run(main, unheard_of)
+
+
+@pytest.mark.parametrize(
+    ("drive", "cancelled"),
+    # Cancelling what gen.coroutine gives does not reach the coroutine.
+    [(drive, CANCELLED[name]) for name, drive in (ASYNCIO | TWISTED).items() if name != "tornado"],
+    ids=[name for name in CANCELLED if name != "tornado"],
+)
+@kinds
+def test_cancelling_the_driver_cancels_what_it_waits_for(
+    drive: Drive,
+    cancelled: type[BaseException],
+    kind: Callable[[Deferred[Any]], Any],
+    unheard_of: UnheardOf,
+) -> None:
+    async def main() -> None:
+        asked: list[Deferred[Any]] = []
+        source: Deferred[Any] = Deferred(asked.append)
+        driven = drive(wait(kind(source)))
+        await turns(5)
+        driven.cancel()
+        assert type(await end_of(driven)) is cancelled
+        await turns(5)
+        if kind.__name__ != "as_concurrent":
+            assert asked == [source]
+
+    run(main, unheard_of)
+
+
+def test_what_a_cancelled_deferred_fails_with_is_the_cause(unheard_of: UnheardOf) -> None:
+    async def main() -> None:
+        boom = BoomError()
+        source: Deferred[Any] = Deferred(lambda source: source.errback(boom))
+        task = asyncio.ensure_future(wait(source))
+        await turns()
+        task.cancel("the reason")
+        with pytest.raises(asyncio.CancelledError) as raised:
+            await task
+        assert raised.value.args == ("the reason",) or raised.value.__context__ is not None
+
+    run(main, unheard_of)
+
+
+def test_a_timeout_is_one_whatever_the_cancelled_deferred_comes_to(unheard_of: UnheardOf) -> None:
+    async def main() -> None:
+        def last_word(source: Deferred[Any]) -> None:
+            source.callback(words.pop())
+
+        words = ["value", Failure(BoomError())]
+        while words:
+            source: Deferred[Any] = Deferred(last_word)
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(wait(source), 0.001)
+
+    run(main, unheard_of)
+
+
+def test_what_a_coroutine_waits_for_has_time_to_clean_up(unheard_of: UnheardOf) -> None:
+    events: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await turns()
+            events.append("cleaned up")
+
+    async def main() -> None:
+        for start in (asyncio.ensure_future, lambda x: as_future(Deferred.fromCoroutine(x))):
+            driven = start(wait(work()))
+            await turns()
+            driven.cancel()
+            await asyncio.wait([driven])
+            await turns(6)
+            assert events == ["cleaned up"]
+            events.clear()
+
+    run(main, unheard_of)
+
+
+def test_the_value_is_the_one_at_its_place_in_the_chain(unheard_of: UnheardOf) -> None:
+    async def main() -> None:
+        source: Deferred[int] = Deferred()
+        tasks = [asyncio.ensure_future(wait(source)) for _ in range(2)]
+        await turns()
+        source.addCallback(lambda result: result + 1)
+        tasks.append(asyncio.ensure_future(wait(source)))
+        await turns()
+        source.callback(1)
+        assert await asyncio.gather(*tasks) == [1, 1, 2]
+
+    run(main, unheard_of)
+
+
+def test_a_wrong_type_is_refused_where_it_is_given() -> None:
+    with pytest.raises(TypeError, match="wait needs"):
+        wait(as_future)  # type: ignore[arg-type, unused-coroutine]
+
+
+def test_work_of_a_thread_may_be_waited_for(unheard_of: UnheardOf) -> None:
+    async def main() -> None:
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            assert await wait(pool.submit(int, "3")) == 3
+
+    run(main, unheard_of)

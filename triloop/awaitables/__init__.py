@@ -1,0 +1,20 @@
+"""Deferred, Future, coroutine: each as each, and each awaited in every coroutine.
+
+Conversions carry the result, the very exception object with its traceback, and cancellation in
+both directions. Importing this package teaches Tornado to wait for a Deferred that a coroutine
+yields or a request handler awaits, and has errors about a plain ``await`` name the fix.
+
+Thread rule: all of it belongs to the thread of the event loop. Only a `concurrent.futures.Future`
+may complete elsewhere; what it completes with is delivered in the loop's thread.
+"""
+
+from triloop.awaitables import plain_await, tornado_coroutines
+from triloop.awaitables.convertible import Convertible
+from triloop.awaitables.deferreds import as_deferred
+from triloop.awaitables.futures import as_future
+from triloop.awaitables.waiting import wait
+
+__all__ = ["Convertible", "as_deferred", "as_future", "wait"]
+
+plain_await.install()
+tornado_coroutines.install()

@@ -1,0 +1,90 @@
+"""Anything awaitable as a Deferred."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from triloop.awaitables.convertible import Convertible, T, check_convertible
+from triloop.awaitables.futures import as_future
+from triloop.awaitables.outcomes import as_raised_by_twisted
+from triloop.awaitables.tasks import begin_task
+from triloop.default_loop import default_loop
+
+__all__ = ["as_deferred"]
+
+
+def as_deferred(x: Convertible[T], *, eager: bool = False) -> Deferred[T]:
+    """Give ``x`` as a Deferred.
+
+    Called in the loop's thread. ``asyncio.CancelledError`` becomes
+    ``twisted.internet.defer.CancelledError`` with the same message. Cancelling the Deferred
+    cancels ``x``, and the Deferred fires when ``x`` has ended, with whatever it ended with: a
+    coroutine may clean up first, or refuse.
+
+    Args:
+        x: A Deferred, an asyncio or concurrent Future, or anything awaitable. A coroutine runs as
+            a Task of the loop that `as_future` would choose, and may await Deferreds as well as
+            Futures. A Deferred comes back as it is.
+        eager: Whether a coroutine begins at once and runs to its first wait, as one of
+            ``Deferred.fromCoroutine`` does, and not in the next pass of the loop.
+
+    Returns:
+        A Deferred with the result or the very exception of ``x``, fired already if ``x`` is an
+        asyncio Future that is done, or has come to its end at once. A result that is a Deferred
+        is waited for, as one that a callback returns.
+
+    Raises:
+        TypeError: ``x`` is none of these.
+        RuntimeError: ``x`` needs a loop and none can be found.
+    """
+    if isinstance(x, Deferred):
+        return x
+    check_convertible("as_deferred", x)
+    if not eager or isinstance(x, (asyncio.Future, concurrent.futures.Future)):
+        return Delivery(as_future(x)).deferred()
+    return Delivery(begin_task(default_loop(), x)).deferred()
+
+
+class Delivery:
+    """Delivers one Future to a Deferred, which may be cancelled more than once meanwhile."""
+
+    __slots__ = ("_future", "_waiting")
+
+    def __init__(self, future: asyncio.Future[Any]) -> None:
+        self._future = future
+        self._waiting: Deferred[Any] | None = None
+
+    def deferred(self) -> Deferred[Any]:
+        """Make the Deferred; it has fired if the Future is done."""
+        deferred = self._wait()
+        if self._future.done():
+            self._done(self._future)
+        else:
+            self._future.add_done_callback(self._done)
+        return deferred
+
+    def _wait(self) -> Deferred[Any]:
+        self._waiting = Deferred(self._cancel)
+        return self._waiting.addCallback(self._ended)
+
+    def _done(self, future: asyncio.Future[Any]) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.callback(True)
+
+    def _cancel(self, deferred: Deferred[Any]) -> None:
+        # Firing here keeps Deferred.cancel from firing CancelledError before the Future has ended:
+        # a Task may take time to end, or refuse.
+        self._future.cancel()
+        deferred.callback(False)
+
+    def _ended(self, ended: bool) -> Any:
+        """Give what the Future ended with, as a callback: so it may even be a Deferred."""
+        if not ended:
+            return self._wait()
+        failure = as_raised_by_twisted(self._future)
+        return self._future.result() if failure is None else failure

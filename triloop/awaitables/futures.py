@@ -1,0 +1,93 @@
+"""Anything awaitable as an asyncio Future."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import functools
+from contextvars import Context
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from triloop.awaitables.convertible import Convertible, T, check_convertible
+from triloop.awaitables.outcomes import settle
+from triloop.awaitables.tasks import create_task
+from triloop.default_loop import default_loop
+from triloop.private.twisted import count_as_handled
+
+__all__ = ["as_future"]
+
+
+def as_future(
+    x: Convertible[T],
+    *,
+    loop: asyncio.AbstractEventLoop | None = None,
+    name: str | None = None,
+    context: Context | None = None,
+) -> asyncio.Future[T]:
+    """Give ``x`` as an asyncio Future, which is Tornado's Future too.
+
+    Called in the loop's thread. ``twisted.internet.defer.CancelledError`` becomes
+    ``asyncio.CancelledError`` with the same message. Cancelling the Future cancels ``x``; what
+    ``x`` still comes to after that is dropped.
+
+    A Deferred keeps its result, and its failure too, which counts as handled. So several Futures
+    of one Deferred have the same outcome; if one of them is cancelled, the Deferred is, and the
+    others have what it comes to then.
+
+    Args:
+        x: A Deferred, an asyncio or concurrent Future, or anything awaitable. A coroutine runs as
+            a Task and may await Deferreds as well as Futures. An asyncio Future comes back as it
+            is.
+        loop: The loop of the Future. By default the running loop; before any runs, that of the
+            installed reactor, or the thread's current one.
+        name: The name of the Task, if ``x`` is run as one.
+        context: The context of that Task; by default a copy of the current one. Python 3.10 runs
+            it in a copy of ``context``.
+
+    Returns:
+        A Future with the result or the very exception of ``x``, done at once if a Deferred ``x``
+        has fired.
+
+    Raises:
+        TypeError: ``x`` is none of these.
+        RuntimeError: No loop is given and none can be found.
+        ValueError: ``x`` is an asyncio Future of another loop than ``loop``.
+    """
+    if isinstance(x, Deferred):
+        return _of_deferred(x, loop or default_loop())
+    if isinstance(x, asyncio.Future):
+        return asyncio.ensure_future(x, loop=loop)
+    check_convertible("as_future", x)
+    loop = loop or default_loop()
+    if isinstance(x, concurrent.futures.Future):
+        return asyncio.wrap_future(x, loop=loop)
+    return create_task(loop, x, name, context)
+
+
+def _of_deferred(deferred: Deferred[T], loop: asyncio.AbstractEventLoop) -> asyncio.Future[T]:
+    future: asyncio.Future[T] = loop.create_future()
+    deferred.addBoth(_deliver, deferred, future)
+    if not future.done():
+        future.add_done_callback(functools.partial(_cancel, deferred))
+    return future
+
+
+def _deliver(result: Any, deferred: Deferred[Any], future: asyncio.Future[Any]) -> Any:
+    failed = isinstance(result, Failure)
+    if not future.done():
+        if failed:
+            settle(future, result)
+        else:
+            future.set_result(result)
+    if failed:
+        # Not before the other callbacks have run.
+        future.get_loop().call_soon(count_as_handled, deferred, result)
+    return result
+
+
+def _cancel(deferred: Deferred[Any], future: asyncio.Future[Any]) -> None:
+    if future.cancelled():
+        deferred.cancel()

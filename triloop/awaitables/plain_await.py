@@ -1,0 +1,49 @@
+"""``await deferred`` as it stands in somebody's code.
+
+Twisted's Deferred yields itself there, which only Twisted's own driver of coroutines takes. Here
+it learns which Task may await it; for another, the error that asyncio raises names the fix.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from triloop.awaitables.tasks import awaits_deferreds
+from triloop.awaitables.waiter import await_deferred
+
+__all__ = ["install"]
+
+_FIX = (
+    "a Task of asyncio does not take a Deferred: use await triloop.as_future(deferred) or "
+    "await triloop.wait(deferred)"
+)
+
+_deferred_class: Any = Deferred
+_twisteds_await = _deferred_class.__await__
+
+
+def install() -> None:
+    """Put it in the place of Twisted's, which it calls wherever no Task may be concerned."""
+    _deferred_class.__await__ = _await
+
+
+def _await(deferred: Deferred[Any]) -> Generator[Any, Any, Any]:
+    loop = asyncio._get_running_loop()
+    if loop is None:
+        return _twisteds_await(deferred)  # type: ignore[no-any-return]
+    if awaits_deferreds(loop):
+        return await_deferred(deferred)
+    return _explained(deferred)
+
+
+def _explained(deferred: Deferred[Any]) -> Generator[Any, Any, Any]:
+    try:
+        return (yield from _twisteds_await(deferred))
+    except RuntimeError as error:
+        if str(error).startswith("Task got bad yield"):
+            error.args = (f"{error}: {_FIX}",)
+        raise

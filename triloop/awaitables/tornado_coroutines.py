@@ -1,0 +1,30 @@
+"""Tornado's coroutines and handlers wait for Deferreds too."""
+
+from __future__ import annotations
+
+import asyncio
+import types
+from collections.abc import Coroutine
+from typing import Any
+
+from tornado import gen
+from tornado.ioloop import IOLoop
+from twisted.internet.defer import Deferred
+
+from triloop.awaitables.convertible import T
+from triloop.awaitables.futures import as_future
+
+__all__ = ["install"]
+
+
+def install() -> None:
+    """Have Tornado make its Futures of Deferreds and of coroutines here."""
+    # A request handler runs as a coroutine, which awaits what the handler's methods return.
+    for kind in (Deferred, types.CoroutineType):
+        gen.convert_yielded.register(kind, _yielded)  # type: ignore[attr-defined]
+
+
+def _yielded(x: Deferred[T] | Coroutine[Any, Any, T]) -> asyncio.Future[T]:
+    # Before the loop runs, gen.coroutine goes on with Tornado's current one.
+    loop = asyncio._get_running_loop() or IOLoop.current().asyncio_loop  # type: ignore[attr-defined]
+    return as_future(x, loop=loop)

@@ -1,0 +1,215 @@
+"""What an ``await`` yields: to Twisted's driver a Deferred, to an asyncio Task a future."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator
+from contextvars import Context
+from typing import Any, Protocol, TypeVar
+
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from triloop.awaitables.outcomes import CANCELLED, exception_of, raise_failure
+from triloop.private.twisted import count_as_handled
+
+__all__ = ["Resume", "Waiter", "await_deferred", "await_future"]
+
+T = TypeVar("T")
+
+
+class Resume(Protocol):
+    """How a task goes on when the Deferred that it awaits has fired."""
+
+    def __call__(self, step: Callable[[Any], object], waiter: Waiter, context: Context) -> None:
+        """Call ``step(waiter)`` in ``context``, now or later."""
+
+
+class Waiter(Deferred[None]):
+    """One ``await``, by Twisted's driver of coroutines or by a Task of asyncio.
+
+    Both look at what a coroutine yields: Twisted's for a subclass of Deferred, a Task for the
+    attribute by which asyncio's documentation tells a future from other objects. Which of them it
+    is shows in what they call: :meth:`addBoth` or :meth:`add_done_callback`. The result is not
+    handed over by them: the generator that yielded the waiter takes it from there.
+    """
+
+    _asyncio_future_blocking = True
+
+    def __init__(
+        self, source: Deferred[Any] | asyncio.Future[Any], resume: Resume | None = None
+    ) -> None:
+        super().__init__()
+        self._source: Deferred[Any] | asyncio.Future[Any] | None = source
+        self._resume = resume
+        self._step: Callable[[Any], object] | None = None
+        self._context: Context | None = None
+        self._loop = asyncio._get_running_loop()
+        self._fired = False
+        self._driven_by_twisted = False
+        self._outcome: Any = None
+        self._cancelled_with: tuple[Any, ...] | None = None
+
+    # -- what a Task asks of a future -----------------------------------------------------------
+
+    def get_loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop in which the await began."""
+        return self._loop
+
+    def add_done_callback(
+        self, step: Callable[[Any], object], *, context: Context | None = None
+    ) -> None:
+        """Note how the Task is woken."""
+        self._step = step
+        self._context = context
+        if self._fired:
+            self._wake_later()
+
+    def cancel(self, msg: Any = None) -> bool:  # type: ignore[override]  # a Task asks for the bool
+        """Cancel what is waited for; the await goes on when that has come to its end.
+
+        Returns:
+            Whether the cancellation reaches the coroutine by way of this waiter.
+        """
+        if self._source is None:
+            return self._cancelled_with is not None
+        if self._step is not None:
+            self._cancelled_with = () if msg is None else (msg,)
+        if isinstance(self._source, Deferred):
+            self._source.cancel()
+        else:
+            self._source.cancel(msg)
+        return True
+
+    def result(self) -> None:  # type: ignore[override]  # what a Deferred has is an attribute
+        """Asked by a Task that goes on; see the class."""
+
+    # -- what Twisted's driver asks of a Deferred -----------------------------------------------
+
+    def addBoth(self, callback: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        """Note how the coroutine goes on."""
+        self._driven_by_twisted = True
+        added: Deferred[Any] = super().addBoth(callback, *args, **kwargs)
+        if self._fired:
+            self.callback(None)
+        return added
+
+    # -- the end --------------------------------------------------------------------------------
+
+    def deferred_fired(self, result: Any) -> Any:
+        """Take the result of a Deferred at this place of its chain, as a callback of it.
+
+        It stays with the Deferred for who comes next. So does a failure, which counts as handled.
+        """
+        source: Any = self._source
+        self._fire(result)
+        if not isinstance(result, Failure):
+            return result
+        if self._loop is None:
+            return None  # as Twisted does: there is nothing by which to come back to it
+        self._loop.call_soon(count_as_handled, source, result)
+        return result
+
+    def future_done(self, future: asyncio.Future[Any]) -> None:
+        """Go on when a Future is done, as a callback of it."""
+        self._fire(None)
+
+    def _fire(self, outcome: Any) -> None:
+        self._source = None
+        self._fired = True
+        self._outcome = outcome
+        if self._driven_by_twisted:
+            self.callback(None)
+        elif self._step is None:
+            pass  # fired before it was yielded
+        elif self._resume is not None and self._cancelled_with is None:
+            assert self._context is not None
+            self._resume(self._step, self, self._context)
+        else:
+            self._wake_later()
+
+    def _wake_later(self) -> None:
+        assert self._loop is not None
+        assert self._step is not None
+        self._loop.call_soon(self._step, self, context=self._context)
+
+    def take(self, translate: bool) -> Any:
+        """Give the result of the Deferred, or raise what the driver is to see."""
+        outcome, self._outcome = self._outcome, None
+        try:
+            if self._cancelled_with is not None:
+                raise self._cancelled(outcome)
+            if not isinstance(outcome, Failure):
+                return outcome
+            if translate and isinstance(outcome.value, CANCELLED):
+                raise self.cancelled_error(*outcome.value.args)
+            raise_failure(outcome)
+        finally:
+            del outcome
+
+    def cancelled_error(self, *args: Any) -> BaseException:
+        """The CancelledError of the driver's own library."""
+        kind = defer.CancelledError if self._driven_by_twisted else asyncio.CancelledError
+        return kind(*args)
+
+    def _cancelled(self, outcome: Any) -> BaseException:
+        """The error of a Task that was cancelled while it waited, with what came of that."""
+        error = asyncio.CancelledError(*(self._cancelled_with or ()))
+        if isinstance(outcome, Failure) and not isinstance(outcome.value, CANCELLED):
+            error.__cause__ = exception_of(outcome)
+        return error
+
+    def __repr__(self) -> str:
+        return f"<await of {self._source!r}>"
+
+
+def await_deferred(
+    deferred: Deferred[T], *, resume: Resume | None = None, translate: bool = False
+) -> Generator[Any, Any, T]:
+    """Wait for ``deferred``, whoever drives the coroutine.
+
+    Args:
+        deferred: What is waited for. Its result is the one at this place of its chain.
+        resume: How a Task goes on when it has fired; None: in the next pass of the loop.
+        translate: Whether a cancelled Deferred raises the CancelledError of the driver's library,
+            not Twisted's.
+    """
+    if deferred.called and not deferred.paused:
+        result: Any = deferred.result
+        if not isinstance(result, Failure):
+            return result  # type: ignore[no-any-return]
+        if not translate or not isinstance(result.value, CANCELLED):
+            count_as_handled(deferred, result)
+            try:
+                raise_failure(result)
+            finally:
+                del result
+        del result
+    waiter = Waiter(deferred, resume)
+    deferred.addBoth(waiter.deferred_fired)
+    del deferred
+    yield waiter
+    return waiter.take(translate)  # type: ignore[no-any-return]
+
+
+def await_future(future: asyncio.Future[T]) -> Generator[Any, Any, T]:
+    """Wait for ``future``, whoever drives the coroutine.
+
+    A cancelled Future raises the CancelledError of the driver's own library.
+    """
+    if not future.done() or future.cancelled():
+        waiter = Waiter(future)
+        future.add_done_callback(waiter.future_done)
+        yield waiter
+        if future.cancelled():
+            raise _cancelled(future, waiter)
+    return future.result()
+
+
+def _cancelled(future: asyncio.Future[Any], waiter: Waiter) -> BaseException:
+    try:
+        future.result()
+    except asyncio.CancelledError as error:
+        return waiter.cancelled_error(*error.args)
+    raise AssertionError("a cancelled Future has no result")

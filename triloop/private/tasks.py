@@ -1,0 +1,112 @@
+"""Steps of a Task outside its loop's passes: asyncio has no public way for them.
+
+A Task that is begun at once has been asked for by CPython since 3.12, as ``eager_start``, but for
+a loop that runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextvars import Context
+from typing import Any
+
+__all__ = ["begin", "new_task", "step"]
+
+
+def new_task() -> asyncio.Task[Any]:
+    """A Task that is yet to be given to :func:`begin`."""
+    return asyncio.Task.__new__(asyncio.Task)
+
+
+def begin(
+    task: asyncio.Task[Any], loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]
+) -> None:
+    """Run ``coroutine`` as ``task`` of ``loop`` to its first wait, at once.
+
+    The loop need not run yet, and another task may. KeyboardInterrupt and SystemExit end the task
+    as any exception does, and are not raised here.
+    """
+    private: Any = task
+    if sys.version_info >= (3, 12):
+        with _running(loop):
+            try:
+                private.__init__(coroutine, loop=loop, eager_start=True)
+            except (KeyboardInterrupt, SystemExit):
+                if not task.done():
+                    raise
+        return
+    first = _FirstStep(loop)
+    private.__init__(coroutine, loop=first)
+    # Again, as a Future only: with its loop.
+    asyncio.Future.__init__(task, loop=loop)
+    assert first.context is not None
+    step(loop, first.context, first.callback)
+
+
+def step(
+    loop: asyncio.AbstractEventLoop, context: Context, callback: Callable[..., object], *args: Any
+) -> None:
+    """Call what a Task gave to a loop or a future, to run one step of it, at once.
+
+    Raises:
+        RuntimeError: ``context`` has been entered already. Nothing was done.
+    """
+    with _running(loop):
+        left = _leave(loop)
+        try:
+            context.run(callback, *args)
+        except (KeyboardInterrupt, SystemExit):
+            pass  # the task has it
+        finally:
+            _return(loop, left)
+
+
+class _FirstStep:
+    """Stands for the loop, to which a new Task gives its first step."""
+
+    context: Context | None = None
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def get_debug(self) -> bool:
+        return self._loop.get_debug()
+
+    def call_soon(self, callback: Callable[[], object], *, context: Context) -> None:
+        self.callback = callback
+        self.context = context
+
+
+def _leave(loop: asyncio.AbstractEventLoop) -> asyncio.Task[Any] | None:
+    """Suspend the current task of ``loop``, if there is one."""
+    if sys.version_info >= (3, 12):
+        return asyncio.tasks._swap_current_task(loop, None)  # type: ignore[attr-defined,no-any-return]
+    left = asyncio.current_task(loop)
+    if left is not None:
+        asyncio.tasks._leave_task(loop, left)
+    return left
+
+
+def _return(loop: asyncio.AbstractEventLoop, left: asyncio.Task[Any] | None) -> None:
+    if left is not None:
+        asyncio.tasks._enter_task(loop, left)
+
+
+@contextlib.contextmanager
+def _running(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Have ``loop`` be the running one, for what asks for it, and for the Task."""
+    before = asyncio._get_running_loop()
+    if before is loop:
+        yield
+        return
+    private: Any = loop
+    asyncio._set_running_loop(loop)
+    private.is_running = lambda: True
+    try:
+        yield
+    finally:
+        del private.is_running
+        asyncio._set_running_loop(before)
