@@ -6,6 +6,7 @@
 #   make test-quick           the tests without those, in a minute
 #   make check                linters, types, import direction, changelog, documentation, engine coverage
 #   make test-all             the tests on every Python found, on the oldest and the newest dependencies
+#   make canary               the quick tests with the pre-releases of everything underneath
 #   make test-upstream        the upstream suites alone
 #   make pythons              CPython 3.14 and 3.15 in .pythons, on a Debian that has neither
 #   make coverage             the tests, with a report of the lines and branches they missed
@@ -27,7 +28,7 @@ BENCH_ARGS ?=
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test test-quick test-upstream pythons check lint types imports fragments engine test-all coverage bench bench-docs docs clean
+.PHONY: demo test test-quick test-upstream pythons canary check lint types imports fragments engine test-all coverage bench bench-docs docs clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "triloop needs Python 3.10 or later; set PYTHON=...")'
@@ -79,6 +80,9 @@ docs: $(STAMP)
 
 test-all: $(STAMP)
 	$(BIN)/nox
+
+canary: $(STAMP)
+	$(BIN)/nox --session canary
 
 coverage: $(STAMP)
 	$(BIN)/coverage erase

@@ -69,8 +69,12 @@ def make_asyncio_use(name: str) -> None:
     if name == NATIVE:
         return
     AdaptedLoop.default_reactor = staticmethod(_REACTORS[name])
-    # The policy of Unix makes all loops for which nobody gives a factory.
-    unix_events._UnixDefaultEventLoopPolicy._loop_factory = AdaptedLoop  # type: ignore[attr-defined]
+    # Until Python 3.16 a policy makes all loops for which there is no other factory.
+    policy: Any = getattr(unix_events, "_UnixDefaultEventLoopPolicy", None)
+    if policy is not None:
+        policy._loop_factory = AdaptedLoop
+    else:
+        asyncio.new_event_loop = asyncio.events.new_event_loop = AdaptedLoop
     for public_name in ("SelectorEventLoop", "EventLoop"):  # the latter since Python 3.13
         if hasattr(asyncio, public_name):
             setattr(asyncio, public_name, AdaptedLoop)
