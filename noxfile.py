@@ -1,6 +1,6 @@
-"""The tests on every Python found: with the oldest and the newest dependencies, and with what comes.
+"""The tests on every Python found, with the oldest and the newest dependencies: `make test-all`.
 
-`make test-all` runs the first two; `make canary` installs pre-releases, and runs what notices first.
+`make canary` installs pre-releases instead, and runs the tests that notice a change first.
 """
 
 import os
