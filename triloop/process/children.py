@@ -13,7 +13,11 @@ from twisted.internet.interfaces import IReadDescriptor
 from zope.interface import implementer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from twisted.internet.posixbase import PosixReactorBase
+
+    Tell = Callable[[Any, Callable[[], object]], object]
 
 __all__ = ["ChildWatch", "is_watched", "reap_unwatched"]
 
@@ -38,7 +42,7 @@ class _ChildExit:
 
     def doRead(self) -> None:
         self._watch.discard(self)
-        _reap(self._process)
+        self._watch.reap(self._process)
 
     def connectionLost(self, reason: object) -> None:
         if self._fd >= 0:
@@ -51,11 +55,14 @@ class ChildWatch:
 
     It does so by pidfd; a child for which there is none gets a thread that waits for it.
 
-    :param reactor: the reactor that spawns them.
+    Args:
+        reactor: the reactor that spawns them.
+        tell: called with a process that has ended and what reaps it, which it shall call.
     """
 
-    def __init__(self, reactor: PosixReactorBase) -> None:
+    def __init__(self, reactor: PosixReactorBase, tell: Tell) -> None:
         self._reactor = reactor
+        self._tell = tell
         self._exits: set[_ChildExit] = set()
         if self.supported():
             _watching.add(reactor)
@@ -81,9 +88,16 @@ class ChildWatch:
         def wait() -> None:
             with contextlib.suppress(ChildProcessError):
                 os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-            self._reactor.callFromThread(_reap, process)
+            self._reactor.callFromThread(self.reap, process)
 
         threading.Thread(target=wait, name=f"child {process.pid}", daemon=True).start()
+
+    def reap(self, process: Any) -> None:
+        """Have Twisted reap a process that has ended, and tell its protocol."""
+        # The table is looked up at each use: Twisted's own tests put another in its place.
+        registered = processes.reapProcessHandlers.get(process.pid)
+        if registered is not None and registered is process:
+            self._tell(process, registered.reapProcess)
 
     def discard(self, child: _ChildExit) -> None:
         """Forget a child."""
@@ -111,10 +125,3 @@ def reap_unwatched() -> None:
         reactor = getattr(process, "_reactor", None) or getattr(process, "reactor", None)
         if not is_watched(reactor):
             process.reapProcess()
-
-
-def _reap(process: Any) -> None:
-    # The table is looked up at each use: Twisted's own tests put another in its place.
-    registered = processes.reapProcessHandlers.get(process.pid)
-    if registered is not None and registered is process:
-        registered.reapProcess()

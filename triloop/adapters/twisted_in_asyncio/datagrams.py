@@ -14,6 +14,7 @@ from typing import Any
 from twisted.internet import error, udp
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 
+from triloop.adapters.twisted_in_asyncio.contexts import InContext
 from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor, keeps_log_context
 
 __all__ = ["DatagramReactor"]
@@ -25,7 +26,7 @@ _is_ipv6 = lru_cache(_REMEMBERED)(isIPv6Address)
 
 
 @keeps_log_context
-class Port(udp.Port):
+class Port(InContext, udp.Port):
     """A UDP port that remembers what an address is."""
 
     def __init__(self, *args: Any, **kw: Any) -> None:
@@ -41,6 +42,13 @@ class Port(udp.Port):
             return self.socket.sendto(datagram, addr)  # type: ignore[return-value]
         except OSError:
             return super().write(datagram, addr)  # which knows what to make of the error
+
+    def connectionLost(self, reason: Any = None) -> None:
+        """Stop the protocol; then tell the caller of ``stopListening``, in the present context."""
+        stopped = vars(self).pop("d", None)
+        super().connectionLost(reason)
+        if stopped is not None:
+            stopped.callback(None)
 
 
 class DatagramReactor(LeanReactor):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import sys
+from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet import error
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.python import context, log
+from twisted.python.failure import Failure
 from twisted.python.log import ILogContext
 
+from triloop.adapters.twisted_in_asyncio.contexts import Contexts, context_of
 from triloop.adapters.twisted_in_asyncio.waker import Waker
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING or sys.platform == "linux":
     from select import epoll as new_poller
 
     from twisted.internet.epollreactor import EPollReactor as PollReactor
+    from twisted.internet.posixbase import _ContinuousPolling
 
     POLLER = "_poller"
 else:  # pragma: no cover - the BSDs and macOS
@@ -65,7 +69,11 @@ class LeanReactor(PollReactor):
         #: The batch that is being written out, and the poll result that is being worked off.
         self._granting: list[EarlyWriter] = []
         self._found: list[tuple[int, int]] = []
-        super().__init__()
+        #: In which of its selectables' contexts it is.
+        self.contexts = Contexts()
+        Context().run(super().__init__)
+        if POLLER == "_poller":
+            self._continuousPolling = FilePolling(self)
 
     def _wakerFactory(self) -> Any:
         return Waker()
@@ -105,8 +113,18 @@ class LeanReactor(PollReactor):
             super().addReader(left[fd])
         for fd in writes:
             super().addWriter(left[fd])
-        self.installWaker()
+        Context().run(self.installWaker)
         return poller
+
+    def addReader(self, reader: Any) -> None:
+        """See :meth:`twisted.internet.interfaces.IReactorFDSet.addReader`."""
+        context_of(reader)
+        super().addReader(reader)
+
+    def addWriter(self, writer: Any) -> None:
+        """See :meth:`twisted.internet.interfaces.IReactorFDSet.addWriter`."""
+        context_of(writer)
+        super().addWriter(writer)
 
     def doPoll(self, timeout: float | None) -> None:
         """Wait ``timeout`` seconds at the most (None: for ever), then do all that is ready."""
@@ -123,8 +141,12 @@ class LeanReactor(PollReactor):
     if POLLER == "_poller":
         doIteration = doPoll
         _poller = functools.cached_property(_reopen)
-    else:
+    else:  # pragma: no cover - the BSDs and macOS
         _kq = functools.cached_property(_reopen)
+
+        def _doWriteOrRead(self, selectable: Any, fd: int, event: Any) -> None:
+            do = PollReactor._doWriteOrRead  # type: ignore[attr-defined]
+            self.contexts.call(context_of(selectable), do, self, selectable, fd, event)
 
     def write_early(self, stream: EarlyWriter) -> object:
         """Have ``stream`` write out once the present callback has returned.
@@ -162,8 +184,8 @@ class LeanReactor(PollReactor):
         try:
             for stream in batch:
                 if stream.early is batch:
-                    system = {"system": _prefix(stream)}
-                    log.callWithContext(system, self.write_out, stream, batch)
+                    write_out = log.callWithContext, {"system": _prefix(stream)}, self.write_out
+                    self.contexts.call(stream.reactor_context, *write_out, stream, batch)
         except (KeyboardInterrupt, SystemExit) as interrupt:
             return interrupt
         return None
@@ -188,7 +210,7 @@ class LeanReactor(PollReactor):
             self.lose(stream, why, False)
 
     def _dispatch(self, events: list[tuple[int, int]]) -> None:
-        """Do what the poller found, one selectable at a time, each in its log context.
+        """Do what the poller found, one selectable at a time, each in its contexts.
 
         An interrupt of a producer, which is nobody's who has something to read, is raised at the
         end; what is written after it waits for the next turn.
@@ -197,8 +219,12 @@ class LeanReactor(PollReactor):
         around = contexts[-1]
         top = len(contexts)
         contexts.append(around)
+        entered = self.contexts.entered
+        level = len(entered)
+        entered.append(None)
         selectables: dict[int, Any] = self._selectables
-        keepers = _keepers
+        # Within another callback, its context may have been entered.
+        keepers, find = ((), self.contexts.of) if level else (_keepers, context_of)
         interrupt: BaseException | None = None
         try:
             for fd, event in events:
@@ -206,29 +232,40 @@ class LeanReactor(PollReactor):
                 why, read = None, True
                 try:
                     if event == EPOLLIN and selectable.__class__ in keepers:
+                        its = entered[level] = selectable.reactor_context
                         made_in, prefix, made = selectable.log_context
                         if made_in is around and prefix is selectable.logstr:
                             contexts[top] = made
                         else:
                             contexts[top] = _log_context(selectable, contexts[:top])
-                        why = selectable.doRead()
+                        why = its.run(selectable.doRead)
                     elif selectable is not None:
+                        its = entered[level] = find(selectable)
                         contexts[top] = _log_context(selectable, contexts[:top])
-                        why, read = self._do_event(selectable, fd, event)
+                        why, read = its.run(self._do_event, selectable, fd, event)
                 except (KeyboardInterrupt, SystemExit):
                     raise
                 except BaseException as problem:  # noqa: BLE001 - logged, and its end
                     why, read = problem, False
-                    log.err()
+                    its.run(log.err)
                 if why:
-                    self.lose(selectable, why, read)
+                    its.run(self.lose, selectable, why, read)
                 if self._early and interrupt is None:
+                    entered[level] = None
                     interrupt = self._write_batch()
             if interrupt is not None:
                 raise interrupt
         finally:
             interrupt = None
             del contexts[top:]
+            del entered[level:]
+
+    def disconnectAll(self) -> None:
+        """Disconnect every selectable, each in its contexts."""
+        lost = Failure(CONNECTION_LOST)
+        for selectable in self.removeAll():
+            end = log.callWithLogger, selectable, selectable.connectionLost, lost
+            self.contexts.call(context_of(selectable), *end)
 
     def getWriters(self) -> list[Any]:
         """See :meth:`twisted.internet.interfaces.IReactorFDSet.getWriters`."""
@@ -270,6 +307,21 @@ class LeanReactor(PollReactor):
             raise
         except BaseException:  # noqa: BLE001 - the application's; it is logged
             log.err()
+
+
+if POLLER == "_poller":
+
+    class FilePolling(_ContinuousPolling):
+        """Polls what epoll does not take, files above all, by a timed call of its own."""
+
+        _reactor: LeanReactor
+
+        def _checkLoop(self) -> None:
+            Context().run(super()._checkLoop)
+
+        def _doReadOrWrite(self, selectable: Any, fd: int, event: int) -> None:
+            do = super()._doReadOrWrite
+            self._reactor.contexts.call(context_of(selectable), do, selectable, fd, event)
 
 
 def _log_context(selectable: Any, around: list[dict[Any, Any]]) -> dict[Any, Any]:

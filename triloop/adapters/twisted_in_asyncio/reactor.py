@@ -8,6 +8,8 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable
+from contextvars import Context, copy_context
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -19,6 +21,7 @@ from twisted.internet.main import installReactor
 from twisted.internet.posixbase import PosixReactorBase
 
 from triloop.adapters.orderly_stop import OrderlyStop
+from triloop.adapters.twisted_in_asyncio.contexts import Threads, context_of, in_present_context
 from triloop.adapters.twisted_in_asyncio.datagrams import DatagramReactor
 from triloop.adapters.twisted_in_asyncio.guest import ReactorGuest
 from triloop.adapters.twisted_in_asyncio.host import AsyncioHost
@@ -81,7 +84,7 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
         self.on_stop: Callable[[], None] | None = None
         self._guest = ReactorGuest(self)
         self._embedding = Embedding(AsyncioHost(self._asyncioEventloop), self._guest)
-        self._children = ChildWatch(self)
+        self._children = ChildWatch(self, self._tell_process)
         self.orderly_stop = OrderlyStop(
             self, self._fire, self._loop_to_end, restartable=restartable
         )
@@ -107,7 +110,7 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
         """Have the loop fire the startup events as soon as it runs."""
         if self._start_handle is not None:
             self._start_handle.cancel()
-        self._start_handle = self._asyncioEventloop.call_soon(self._start)
+        self._start_handle = Context().run(self._asyncioEventloop.call_soon, self._start)
 
     def _start(self) -> None:
         self._start_handle = None
@@ -191,7 +194,7 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
     def startRunning(self, installSignalHandlers: bool = True) -> None:
         """Fire the startup events and begin to take turns in the loop."""
         self.has_run = True
-        ReactorBase.startRunning(self, installSignalHandlers)
+        Context().run(ReactorBase.startRunning, self, installSignalHandlers)
         if self._started:
             self._embedding.attach()
             if not self._owns_run:
@@ -233,7 +236,7 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
 
     def _fire(self, event: str) -> None:
         if event == "shutdown":
-            self.addSystemEventTrigger("after", "shutdown", self.close)
+            Context().run(self.addSystemEventTrigger, "after", "shutdown", self.close)
         ReactorBase.fireSystemEvent(self, event)
 
     def _loop_to_end(self) -> asyncio.AbstractEventLoop | None:
@@ -252,9 +255,19 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
             self.forget_timed_calls()  # they would happen in the next run
         if not self.is_closed:
             # Twisted's are used up, and the reactor may be started, and shut down, again.
-            self.addSystemEventTrigger("during", "shutdown", self.crash)
-            self.addSystemEventTrigger("during", "shutdown", self.disconnectAll)
+            for end in (self.crash, self.disconnectAll):
+                Context().run(self.addSystemEventTrigger, "during", "shutdown", end)
         StreamReactor.close(self)
+
+    def _initThreadPool(self) -> None:
+        Context().run(self._init_threads)
+
+    def _init_threads(self) -> None:
+        """As Twisted's ``_initThreadPool``, with a pool that regards contexts."""
+        self.threadpool = Threads(0, 10, "twisted.internet.reactor")
+        self._threadpoolStartupID = self.callWhenRunning(self.threadpool.start)
+        stop = self._stopThreadPool
+        self.threadpoolShutdownID = self.addSystemEventTrigger("during", "shutdown", stop)
 
     def _stopThreadPool(self) -> None:
         pool = self.threadpool
@@ -334,9 +347,13 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
     def addSystemEventTrigger(
         self, phase: str, eventType: str, callable: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> Any:
-        """See :meth:`twisted.internet.interfaces.IReactorCore.addSystemEventTrigger`."""
+        """See :meth:`twisted.internet.interfaces.IReactorCore.addSystemEventTrigger`.
+
+        The trigger is called in the context in which it was added.
+        """
         self.follow()
-        return ReactorBase.addSystemEventTrigger(self, phase, eventType, callable, *args, **kwargs)
+        call = in_present_context(callable), *args
+        return ReactorBase.addSystemEventTrigger(self, phase, eventType, *call, **kwargs)
 
     # IReactorTime, IReactorThreads, IReactorFDSet
 
@@ -355,7 +372,18 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
         TimedCalls._moveCallLaterSooner(self, call)
         self._embedding.wake()
 
-    callFromThread = ReactorBase.callFromThread  # type: ignore[assignment]  # two untyped bases
+    def callFromThread(self, callable: Callable[..., Any], *args: object, **kw: object) -> None:  # type: ignore[override]  # two untyped bases
+        """See :meth:`twisted.internet.interfaces.IReactorFromThreads.callFromThread`.
+
+        It is called in the context of the thread that asked for it.
+        """
+        ReactorBase.callFromThread(self, in_present_context(callable), *args, **kw)
+
+    def _run_thread_calls(self) -> None:
+        self.contexts.leave(super()._run_thread_calls)
+
+    def _run_due(self) -> None:
+        self.contexts.leave(super()._run_due)
 
     def addReader(self, reader: Any) -> None:
         """See :meth:`twisted.internet.interfaces.IReactorFDSet.addReader`."""
@@ -382,10 +410,20 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
         return PosixReactorBase._signalsFactory(self)
 
     def spawnProcess(self, *args: Any, **kw: Any) -> Any:
-        """See :meth:`twisted.internet.interfaces.IReactorProcess.spawnProcess`."""
-        process = PosixReactorBase.spawnProcess(self, *args, **kw)
+        """See :meth:`twisted.internet.interfaces.IReactorProcess.spawnProcess`.
+
+        All that the process protocol is told of, it is told of in one context.
+        """
+        context = copy_context()
+        spawn = partial(PosixReactorBase.spawnProcess, self, **kw)
+        process = self.contexts.call(context, spawn, *args)
+        for selectable in (process, *getattr(process, "pipes", {}).values()):
+            selectable.reactor_context = context
         self._children.add(process)
         return process
+
+    def _tell_process(self, process: Any, reap: Callable[[], object]) -> None:
+        self.contexts.call(context_of(process), reap)
 
 
 def _asyncio_loop(io_loop: IOLoop | asyncio.AbstractEventLoop | None) -> asyncio.AbstractEventLoop:

@@ -37,6 +37,7 @@ from typing import Any
 from twisted.internet import error, tcp, unix
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 
+from triloop.adapters.twisted_in_asyncio.contexts import Accepted, Accepting, Connecting, InContext
 from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor, keeps_log_context
 
 __all__ = ["EarlyWriter", "StreamReactor"]
@@ -51,7 +52,7 @@ _OWN = object()
 _BUFFERED, _OPEN, _STREAMED = object(), object(), object()
 
 
-class EarlyWriter(tcp.Connection):
+class EarlyWriter(InContext, tcp.Connection):
     """A connection whose ``doWrite`` is called early, before the poller is bothered.
 
     Where its wish to write stands is one of three: it has none; it is *early*, to be granted at
@@ -292,7 +293,7 @@ class TCPStream(EarlyWriter):
 
 
 @keeps_log_context
-class Server(TCPStream, tcp.Server):
+class Server(TCPStream, Accepted, tcp.Server):
     """The server's end of a TCP connection."""
 
     _host: Any = None
@@ -305,11 +306,11 @@ class Server(TCPStream, tcp.Server):
 
 
 @keeps_log_context
-class Client(TCPStream, tcp.Client):
+class Client(TCPStream, Connecting, tcp.Client):
     """The client's end of a TCP connection."""
 
 
-class Port(tcp.Port):
+class Port(Accepting, tcp.Port):
     """A listening TCP port."""
 
     transport = Server
@@ -334,16 +335,16 @@ class UNIXStream(EarlyWriter):
 
 
 @keeps_log_context
-class UNIXServer(UNIXStream, unix.Server):
+class UNIXServer(UNIXStream, Accepted, unix.Server):
     """The server's end of a UNIX connection."""
 
 
 @keeps_log_context
-class UNIXClient(UNIXStream, unix.Client):
+class UNIXClient(UNIXStream, Connecting, unix.Client):
     """The client's end of a UNIX connection."""
 
 
-class UNIXPort(unix.Port):
+class UNIXPort(Accepting, unix.Port):
     """A listening UNIX port."""
 
     transport = UNIXServer
@@ -415,9 +416,11 @@ class StreamReactor(LeanReactor):
     def adoptStreamConnection(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
         """See :meth:`twisted.internet.interfaces.IReactorSocket.adoptStreamConnection`."""
         self._check_family(addressFamily)
+        make = self.contexts.make
         if addressFamily == socket.AF_UNIX:
-            return UNIXServer._fromConnectedSocket(fileDescriptor, factory, self)
-        return Server._fromConnectedSocket(fileDescriptor, addressFamily, factory, self)
+            return make(UNIXServer._fromConnectedSocket, fileDescriptor, factory, self)
+        family = addressFamily
+        return make(Server._fromConnectedSocket, fileDescriptor, family, factory, self)
 
     def _check_family(self, family: int) -> None:
         if family not in self._supportedAddressFamilies:

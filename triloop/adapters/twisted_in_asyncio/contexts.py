@@ -1,0 +1,177 @@
+"""In which contextvars context a reactor calls what it polls: in that of its selectable.
+
+A selectable has one context for all of its life, and all that the reactor calls of it runs in that:
+``doRead``, ``doWrite``, ``connectionLost``, and so the callbacks of its protocol. It is a copy of
+the context in which the selectable was made, or first added to the reactor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from functools import partial
+from typing import Any, TypeVar
+
+from twisted.internet import tcp
+from twisted.internet.abstract import FileDescriptor
+from twisted.python.threadpool import ThreadPool
+
+__all__ = [
+    "Accepted",
+    "Accepting",
+    "Connecting",
+    "Contexts",
+    "InContext",
+    "Threads",
+    "context_of",
+    "in_present_context",
+]
+
+#: Connections that a port accepts in a row.
+_ACCEPTS = 100
+
+T = TypeVar("T")
+
+
+def context_of(selectable: Any) -> Context:
+    """The context of ``selectable``; one that has none yet gets a copy of the present one.
+
+    It is an attribute of the selectable, so it ends with that. One that takes no attribute is
+    called in an empty one.
+    """
+    context = getattr(selectable, "reactor_context", None)
+    if isinstance(context, Context):  # a proxy may have anything by any name
+        return context
+    try:
+        selectable.reactor_context = context = copy_context()
+    except AttributeError:
+        return Context()
+    return context
+
+
+def in_present_context(function: Callable[..., T]) -> Callable[..., T]:
+    """A function that calls ``function`` in a copy of the present context; for one call."""
+    assert callable(function), f"{function} is not callable"
+    return partial(copy_context().run, function)
+
+
+class Contexts:
+    """The contexts that a reactor's callbacks are in, the innermost last.
+
+    There are several while the reactor is iterated from within a callback. A context cannot be
+    entered again before it is left: a callback that would have to be in it is in a copy.
+
+    An entry is None where a callback of the reactor's may run in another context: that of a timed
+    call, for instance.
+    """
+
+    def __init__(self) -> None:
+        self.entered: list[Context | None] = []
+
+    @property
+    def present(self) -> Context | None:
+        """The context that the present callback is in; None where that is no selectable's."""
+        return self.entered[-1] if self.entered else None
+
+    def of(self, selectable: Any) -> Context:
+        """The context of ``selectable``, or a copy of it where it has been entered."""
+        return self._free(context_of(selectable))
+
+    def _free(self, context: Context) -> Context:
+        if any(one is context for one in self.entered):
+            return context.copy()
+        return context
+
+    def call(self, context: Context, function: Callable[..., T], *args: Any) -> T:
+        """Call ``function`` in ``context``, which may be the present one."""
+        if self.present is context:
+            return function(*args)
+        context = self._free(context)
+        self.entered.append(context)
+        try:
+            return context.run(function, *args)
+        finally:
+            self.entered.pop()
+
+    def leave(self, function: Callable[[], T]) -> T:
+        """Call ``function``, which has contexts of its own for what it calls."""
+        self.entered.append(None)
+        try:
+            return function()
+        finally:
+            self.entered.pop()
+
+    def make(self, function: Callable[..., T], *args: Any) -> T:
+        """Call what makes a selectable in a new context, which it may take as its own."""
+        return self.call(copy_context(), function, *args)
+
+
+class InContext(FileDescriptor):
+    """A selectable that is lost in its own context, by a timed call of somebody else's too."""
+
+    reactor: Any
+    reactor_context: Context
+
+    def connectionLost(self, reason: Any) -> None:
+        """See :meth:`twisted.internet.interfaces.IReadDescriptor.connectionLost`."""
+        self.reactor.contexts.call(context_of(self), super().connectionLost, reason)
+
+
+class Accepting(InContext, tcp.Port):
+    """A listening port that accepts each connection in a new copy of its own context."""
+
+    def doRead(self) -> None:
+        """Accept the connections that wait."""
+        for _ in range(_ACCEPTS):
+            self.numberAccepts = 1
+            self.reactor.contexts.make(super().doRead)
+            # Twisted counts up where it has accepted as many as it was to.
+            if self.numberAccepts == 1 or not self.connected:
+                break
+
+
+class Accepted(InContext, tcp.Connection):
+    """The server's end of a connection: its context is the one in which it is being made.
+
+    So it has that in common with ``buildProtocol`` and ``connectionMade``.
+    """
+
+    def __init__(  # noqa: PLR0917 - Twisted's signature
+        self, sock: Any, protocol: Any, client: Any, server: Any, sessionno: int, reactor: Any
+    ) -> None:
+        present = reactor.contexts.present
+        if present is not None:
+            self.reactor_context = present
+        super().__init__(sock, protocol, client, server, sessionno, reactor)  # type: ignore[call-arg]
+
+
+class Connecting(InContext, tcp.BaseClient):
+    """The client's end of a connection: its context is that of who asked for it.
+
+    It connects and fails in that too, whatever context has brought the answer of a resolver.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        context_of(self)
+        super().__init__(*args)
+
+    def doConnect(self) -> None:
+        """Begin to connect, or see what has become of it."""
+        self.reactor.contexts.call(self.reactor_context, super().doConnect)
+
+    def failIfNotConnected(self, err: Any) -> None:
+        """Give up, unless it is connected."""
+        self.reactor.contexts.call(self.reactor_context, super().failIfNotConnected, err)
+
+
+class Threads(ThreadPool):
+    """A thread pool that hands over each result in the context of who asked for it.
+
+    The function itself runs in the context of its thread, as in any pool of Twisted's.
+    """
+
+    def callInThreadWithCallback(self, onResult: Any, func: Any, *args: Any, **kw: Any) -> None:
+        """See :meth:`twisted.python.threadpool.ThreadPool.callInThreadWithCallback`."""
+        told = None if onResult is None else in_present_context(onResult)
+        # In an empty context: a thread that this starts may keep the present one for its life.
+        Context().run(super().callInThreadWithCallback, told, func, *args, **kw)
