@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from triloop.adapters.asyncio_in_twisted.ioloop import TwistedIOLoop
 from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop, new_event_loop
-from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor, install
+from triloop.adapters.twisted_in_asyncio.install import install
+from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
 from triloop.awaitables import Convertible, as_deferred, as_future, wait
 from triloop.lifecycle.attach import attached
 from triloop.lifecycle.run import run

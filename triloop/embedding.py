@@ -95,7 +95,8 @@ class Embedding:
         self._max_rounds = max_rounds
         self._max_seconds = max_seconds
         self._attached = False
-        self._thread = 0
+        #: The host's thread, by its identity; 0 before the first attach.
+        self.thread = 0
         self._watch: Cancellable | None = None
         self._soon: Cancellable | None = None
         self._timer: Cancellable | None = None
@@ -119,7 +120,7 @@ class Embedding:
         if self._attached:
             raise RuntimeError("this guest is attached already: detach it first")
         self._watch_guest()
-        self._thread = threading.get_ident()
+        self.thread = threading.get_ident()
         self._attached = True
         self._soon = _ask(self.host.call_soon, self._look)
 
@@ -138,7 +139,7 @@ class Embedding:
         """Say that work was scheduled on the guest. From any thread; cheap when repeated."""
         if not self._attached:
             return
-        if threading.get_ident() != self._thread:
+        if threading.get_ident() != self.thread:
             _ask(self.host.call_soon_threadsafe, self._woken)
         elif self._soon is None and not self.turning:
             self._soon = _ask(self.host.call_soon, self._look)

@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
+import socket
 import sys
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tornado.ioloop import IOLoop
 from twisted.internet import process
 from twisted.internet.defer import Deferred
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.error import AlreadyCancelled
-from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.protocol import Factory, ProcessProtocol, Protocol
 from twisted.internet.task import LoopingCall, deferLater
 
 import triloop
@@ -152,6 +157,64 @@ def a_call_on_a_loop_that_nothing_runs_is_warned_of_once() -> None:
         loop.close()
 
     asyncio.run(main())
+
+
+def a_call_from_the_wrong_thread_is_noticed_in_debug_mode() -> None:
+    reactor = triloop.install()
+    refused: list[str] = []
+
+    def use_all(when: str) -> None:
+        uses: dict[str, Callable[[], object]] = {
+            "callLater": lambda: reactor.callLater(0, print),
+            "addReader": lambda: reactor.addReader(server),
+            "write": lambda: server.write(b"x"),
+            "stop": reactor.stop,
+        }
+        for use in uses.values():
+            with pytest.raises(RuntimeError, match=re.escape(threading.current_thread().name)):
+                use()
+        refused.append(when)
+
+    def use_in_thread(when: str) -> threading.Thread:
+        thread = threading.Thread(target=use_all, args=[when])
+        thread.start()
+        return thread
+
+    async def main() -> None:
+        await asyncio.get_running_loop().run_in_executor(None, use_all, "between turns")
+        reactor.callLater(0, lambda: use_in_thread("in a turn").join())
+        await triloop.as_future(deferLater(reactor, 0.01))
+        reactor.stop()
+
+    here, there = socket.socketpair()
+    protocol = Protocol()
+    factory = Factory.forProtocol(lambda: protocol)
+    reactor.adoptStreamConnection(here.fileno(), socket.AF_UNIX, factory)
+    server: Any = protocol.transport
+    here.close()
+    reactor.callWhenRunning(lambda: triloop.as_deferred(main()))
+    reactor.run()
+    there.close()
+    assert refused == ["between turns", "in a turn"]
+
+
+def a_call_is_made_by_the_loop_that_is_current_by_then() -> None:
+    first, second, third = (IOLoop(make_current=False) for _ in range(3))
+    asyncio.set_event_loop(first.asyncio_loop)
+    reactor = triloop.install(first)
+    first.run_sync(lambda: deferLater(reactor, 0))
+    for follower in (second, first, third):
+        if follower is third:
+            first.close()
+        asyncio.set_event_loop(follower.asyncio_loop)
+        done = deferLater(reactor, 0.01, int)
+        assert follower.run_sync(lambda done=done: done, timeout=20) == 0
+    # Its own loop is as good as the current one: the first that runs has it.
+    asyncio.set_event_loop(second.asyncio_loop)
+    waiting = deferLater(reactor, 0.01, int)
+    assert third.run_sync(lambda: waiting, timeout=20) == 0
+    for loop in (second, third):
+        loop.close()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ PROGRAMS = [
     "scrapy_gets_the_loop_of_its_setting",
     "a_twisted_ioloop_is_refused_inside_a_running_loop",
     "a_call_on_a_loop_that_nothing_runs_is_warned_of_once",
+    "a_call_from_the_wrong_thread_is_noticed_in_debug_mode",
+    "a_call_is_made_by_the_loop_that_is_current_by_then",
 ]
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import triloop.lifecycle.fork  # noqa: F401 - prepares this process for os.fork
 from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop
-from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor, described, install
+from triloop.adapters.twisted_in_asyncio.install import described, install
+from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
 from triloop.states import TABLE, Event, phase_of
 
 __all__ = ["attached", "enter", "global_reactor"]

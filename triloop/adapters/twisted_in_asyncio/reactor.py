@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 import warnings
 import weakref
@@ -17,7 +16,6 @@ from tornado.ioloop import IOLoop
 from twisted.internet import error
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.base import DelayedCall, ReactorBase
-from twisted.internet.main import installReactor
 from twisted.internet.posixbase import PosixReactorBase
 
 from triloop.adapters.orderly_stop import OrderlyStop
@@ -29,12 +27,11 @@ from triloop.adapters.twisted_in_asyncio.stay import Stay, no_pool
 from triloop.adapters.twisted_in_asyncio.streams import EarlyWriter, StreamReactor
 from triloop.adapters.twisted_in_asyncio.timers import TimedCalls
 from triloop.embedding import Embedding
-from triloop.origins import caller, reactor_origin
-from triloop.private.scrapy import wanted_loop
+from triloop.private.cpython import current_loop
 from triloop.process.children import ChildWatch
 from triloop.process.reactor_signals import ReactorSignals
 
-__all__ = ["TornadoReactor", "install"]
+__all__ = ["TornadoReactor"]
 
 _reactors: weakref.WeakSet[TornadoReactor] = weakref.WeakSet()
 
@@ -74,6 +71,9 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
         self._iterating = False
         self._handles_signals = False
         self._start_handle: asyncio.Handle | None = None
+        self._is_debug = self._asyncioEventloop.get_debug()
+        #: Other loops that will have it when they are run.
+        self._awaited: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
         #: Its stay in a loop that somebody else runs.
         self.stay = Stay(self)
         #: Whether it was ever started.
@@ -118,11 +118,20 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
             self.startRunning(self._handles_signals)
 
     def follow(self) -> None:
-        """Move to the running loop, if that is another one than the reactor's own."""
-        if self._embedding.turning:
-            return
+        """Move to the running loop, if that is another one than the reactor's own.
+
+        Where none runs, the reactor waits in the current loop too: whichever runs first has it.
+
+        Raises:
+            RuntimeError: The reactor runs in another loop than the running one; in debug mode
+                also when it runs in another thread than the present one.
+        """
         running = asyncio._get_running_loop()
         loop = self._asyncioEventloop
+        self._is_debug = loop.get_debug()
+        if self._embedding.turning:
+            self._check_thread()
+            return
         if self._started and running is loop:
             return
         if loop.is_running() and running is not loop:
@@ -131,22 +140,57 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
                     f"this reactor runs in {_named(loop)} and was used in {_named(running)}: use "
                     "callFromThread from another thread, or make a TornadoReactor for that loop"
                 )
-            if loop.get_debug():
-                raise RuntimeError(
-                    f"this reactor runs in {_named(loop)}, in another thread than the present one "
-                    f"({threading.current_thread().name}): use callFromThread"
-                )
+            self._check_thread()
             return
-        if running is None or running is loop:
-            if self.is_closed and not self._startedBefore and not loop.is_closed():
-                self._schedule_start()
-            return
-        self.move(running)
+        if running is None:
+            self._await_current_loop()
+        elif running is not loop:
+            self.move(running)
+        self._await_restart()
+
+    def _check_thread(self) -> None:
+        """Refuse a call from the wrong thread, in the loop's debug mode."""
+        if self._is_debug and self._embedding.thread not in {0, threading.get_ident()}:
+            raise RuntimeError(
+                f"this reactor runs in {_named(self._asyncioEventloop)}, in another thread than "
+                f"the present one ({threading.current_thread().name}): use callFromThread"
+            )
+
+    def _await_current_loop(self) -> None:
+        """Be there when the current loop is run, which may be another one by now."""
+        current, loop = current_loop(), self._asyncioEventloop
+        if current is None or current is loop or current.is_closed():
+            if loop.is_closed():
+                self._embedding.detach()  # the next loop that runs will have it
+        elif loop.is_closed():
+            self.move(current)
+        else:
+            self._await(current)
+
+    def _await(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop not in self._awaited:
+            self._awaited.add(loop)
+            Context().run(loop.call_soon, self._arrive, loop)
+
+    def _arrive(self, loop: asyncio.AbstractEventLoop) -> None:
+        """A loop runs in which the reactor has waited."""
+        if loop in self._awaited:
+            self._awaited.discard(loop)
+            if not self._asyncioEventloop.is_running():
+                self.follow()
+
+    def _await_restart(self) -> None:
+        loop = self._asyncioEventloop
+        if self.is_closed and not self._startedBefore and not loop.is_closed():
+            self._schedule_start()
 
     def move(self, loop: asyncio.AbstractEventLoop) -> None:
         """Run inside ``loop`` from now on; for a reactor whose own loop does not run."""
         self._embedding.detach()
+        if not self._asyncioEventloop.is_closed():
+            self._await(self._asyncioEventloop)
         self._asyncioEventloop = loop
+        self._is_debug = loop.get_debug()
         self._owns_run = not loop.is_running()
         self._embedding = Embedding(AsyncioHost(loop), self._guest)
         if self._started:
@@ -194,6 +238,7 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
     def startRunning(self, installSignalHandlers: bool = True) -> None:
         """Fire the startup events and begin to take turns in the loop."""
         self.has_run = True
+        self._is_debug = self._asyncioEventloop.get_debug()
         Context().run(ReactorBase.startRunning, self, installSignalHandlers)
         if self._started:
             self._embedding.attach()
@@ -202,6 +247,8 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
 
     def stop(self) -> None:
         """See :meth:`twisted.internet.interfaces.IReactorCore.stop`."""
+        if self._started:
+            self._check_thread()
         if self._started and self.on_stop is not None:
             self.on_stop()
             return
@@ -250,6 +297,7 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
         if self._start_handle is not None:
             self._start_handle.cancel()
             self._start_handle = None
+        self._awaited.clear()
         self._children.clear()
         if self._restartable or not self._owns_run:
             self.forget_timed_calls()  # they would happen in the next run
@@ -336,6 +384,7 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
         self._iterating = self._handles_signals = self.has_run = False
         self.stay = Stay(self)
         self._start_handle = self.on_stop = None
+        self._awaited.clear()
         self.orderly_stop.forget()
         self._embedding.detach()
         self._asyncioEventloop = loop
@@ -361,7 +410,7 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
         self, delay: float, callable: Callable[..., Any], *args: object, **kw: object
     ) -> DelayedCall:
         """See :meth:`twisted.internet.interfaces.IReactorTime.callLater`; ``delay`` in seconds."""
-        if self._embedding.turning:
+        if self._embedding.turning and not self._is_debug:
             return self.time_call(delay, callable, args, kw)
         self.follow()
         call = self.time_call(delay, callable, args, kw)
@@ -397,7 +446,7 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
 
     def write_early(self, stream: EarlyWriter) -> object:
         """Have ``stream`` write out once the present callback has returned."""
-        if not self._embedding.turning:
+        if self._is_debug or not self._embedding.turning:
             self.follow()
             self._embedding.wake()
         return StreamReactor.write_early(self, stream)
@@ -462,49 +511,3 @@ def reactor_in(loop: asyncio.AbstractEventLoop) -> TornadoReactor | None:
 def all_reactors() -> list[TornadoReactor]:
     """All there are in this process, closed ones too."""
     return list(_reactors)
-
-
-def install(
-    io_loop: IOLoop | asyncio.AbstractEventLoop | None = None, *, restartable: bool = False
-) -> TornadoReactor:
-    """Make a :class:`TornadoReactor` the global one, ``twisted.internet.reactor``.
-
-    Call it before anything imports that name.
-
-    :param io_loop: a Tornado IOLoop, an asyncio loop, or None for the current one.
-    :param restartable: whether ``reactor.run()`` may be called again after ``reactor.stop()``.
-    :returns: the reactor.
-    :raises twisted.internet.error.ReactorAlreadyInstalledError: when there is a global reactor
-        already; the message names it and, where that can be known, the line that did it.
-    """
-    installed = sys.modules.get("twisted.internet.reactor")
-    if installed is not None:
-        raise error.ReactorAlreadyInstalledError(_already_installed(installed))
-    if io_loop is None:
-        io_loop = wanted_loop(sys._getframe(1))
-    reactor = TornadoReactor(io_loop, restartable=restartable)
-    reactor.installed_by = caller()
-    installReactor(reactor)
-    return reactor
-
-
-def _already_installed(installed: object) -> str:
-    if isinstance(installed, TornadoReactor):
-        return (
-            f"{described(installed)} is the global reactor already. Use that: by `from "
-            "twisted.internet import reactor`, or by `async with triloop.attached() as reactor`"
-        )
-    return (
-        f"{described(installed)} is the global reactor already. Call triloop.install() before "
-        "that, or have asyncio and Tornado run inside it: by triloop.new_event_loop(reactor) or "
-        "triloop.TwistedIOLoop().install()"
-    )
-
-
-def described(reactor: object) -> str:
-    """The global reactor's class, and the line that installed it, as far as that is known."""
-    kind = f"{type(reactor).__module__}.{type(reactor).__qualname__}"
-    if type(reactor) is TornadoReactor:
-        kind = "triloop.TornadoReactor"
-    origin = reactor_origin(reactor)
-    return f"{kind}, installed by {origin}," if origin else kind

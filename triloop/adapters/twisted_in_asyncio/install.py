@@ -1,0 +1,62 @@
+"""``triloop.install()``: a TornadoReactor as the global reactor."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from tornado.ioloop import IOLoop
+from twisted.internet import error
+from twisted.internet.main import installReactor
+
+from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
+from triloop.origins import caller, reactor_origin
+from triloop.private.scrapy import wanted_loop
+
+__all__ = ["described", "install"]
+
+
+def install(
+    io_loop: IOLoop | asyncio.AbstractEventLoop | None = None, *, restartable: bool = False
+) -> TornadoReactor:
+    """Make a :class:`TornadoReactor` the global one, ``twisted.internet.reactor``.
+
+    Call it before anything imports that name.
+
+    :param io_loop: a Tornado IOLoop, an asyncio loop, or None for the current one.
+    :param restartable: whether ``reactor.run()`` may be called again after ``reactor.stop()``.
+    :returns: the reactor.
+    :raises twisted.internet.error.ReactorAlreadyInstalledError: when there is a global reactor
+        already; the message names it and, where that can be known, the line that did it.
+    """
+    installed = sys.modules.get("twisted.internet.reactor")
+    if installed is not None:
+        raise error.ReactorAlreadyInstalledError(_already_installed(installed))
+    if io_loop is None:
+        io_loop = wanted_loop(sys._getframe(1))
+    reactor = TornadoReactor(io_loop, restartable=restartable)
+    reactor.installed_by = caller()
+    installReactor(reactor)
+    return reactor
+
+
+def _already_installed(installed: object) -> str:
+    if isinstance(installed, TornadoReactor):
+        return (
+            f"{described(installed)} is the global reactor already. Use that: by `from "
+            "twisted.internet import reactor`, or by `async with triloop.attached() as reactor`"
+        )
+    return (
+        f"{described(installed)} is the global reactor already. Call triloop.install() before "
+        "that, or have asyncio and Tornado run inside it: by triloop.new_event_loop(reactor) or "
+        "triloop.TwistedIOLoop().install()"
+    )
+
+
+def described(reactor: object) -> str:
+    """The global reactor's class, and the line that installed it, as far as that is known."""
+    kind = f"{type(reactor).__module__}.{type(reactor).__qualname__}"
+    if type(reactor) is TornadoReactor:
+        kind = "triloop.TornadoReactor"
+    origin = reactor_origin(reactor)
+    return f"{kind}, installed by {origin}," if origin else kind
