@@ -9,6 +9,7 @@
 #   make canary               the quick tests with the pre-releases of everything underneath
 #   make test-upstream        the upstream suites alone
 #   make pythons              CPython 3.14 and 3.15 in .pythons, on a Debian that has neither
+#   make fuzz                 connections on our loops and the native ones, at random, for SECONDS=600
 #   make coverage             the tests, with a report of the lines and branches they missed
 #   make bench                every event loop side by side, by the CPU time of a request (BENCH_ARGS)
 #   make bench-docs           the same for the documentation: its charts and tables, made anew
@@ -25,10 +26,11 @@ HTTP_PORT ?= 8888
 CHAT_PORT ?= 8889
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+SECONDS ?= 600
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test test-quick test-upstream pythons canary check lint types imports fragments engine test-all coverage bench bench-docs docs clean
+.PHONY: demo test test-quick test-upstream pythons canary check lint types imports fragments engine test-all fuzz coverage bench bench-docs docs clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "triloop needs Python 3.10 or later; set PYTHON=...")'
@@ -83,6 +85,10 @@ test-all: $(STAMP)
 
 canary: $(STAMP)
 	$(BIN)/nox --session canary
+
+# It ends with the seeds of the programs that differed, each a failure.
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.property.stream_fuzzer --seconds $(SECONDS)
 
 coverage: $(STAMP)
 	$(BIN)/coverage erase

@@ -127,6 +127,14 @@ def answers(talk: Talk) -> None:
     talk.transport.write(b"next command")
 
 
+def loses(talk: Talk) -> None:
+    talk.transport.loseConnection()
+
+
+def half_closes(talk: Talk) -> None:
+    talk.transport.loseWriteConnection()
+
+
 def writes_and_loses(talk: Talk) -> None:
     talk.transport.write(b"next command")
     talk.transport.loseConnection()
@@ -153,7 +161,7 @@ def pulls(talk: Talk) -> None:
 
 SCENES = [
     *(writes, writes_twice, writes_in_sequence, answers, streams, pulls),
-    *(writes_and_loses, writes_and_half_closes, writes_while_paused),
+    *(loses, writes_and_loses, half_closes, writes_and_half_closes, writes_while_paused),
 ]
 #: Those that read what there is.
 READING = SCENES[:6]

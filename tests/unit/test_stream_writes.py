@@ -215,6 +215,13 @@ def iterates(connection: Connection) -> None:
     transport.loseConnection()
 
 
+def closes_and_iterates(connection: Connection) -> None:
+    connection.transport.write(b"before")
+    connection.transport.loseConnection()
+    connection.reactor.iterate(0)
+    connection.transport.write(b"after")
+
+
 def half_closes(connection: Connection) -> None:
     connection.transport.write(b"before")
     connection.transport.loseWriteConnection()
@@ -312,6 +319,7 @@ SCENES = [
     writes_and_aborts,
     writes_and_fails,
     iterates,
+    closes_and_iterates,
     half_closes,
     streams_little,
     streams_just_as_much_as_fits,

@@ -69,6 +69,8 @@ class LeanReactor(PollReactor):
         #: The batch that is being written out, and the poll result that is being worked off.
         self._granting: list[EarlyWriter] = []
         self._found: list[tuple[int, int]] = []
+        #: What is dispatched to; only its answer may be kept for the end of its doRead.
+        self._current: Any = None
         #: In which of its selectables' contexts it is.
         self.contexts = Contexts()
         Context().run(super().__init__)
@@ -229,6 +231,7 @@ class LeanReactor(PollReactor):
         try:
             for fd, event in events:
                 selectable: Any = selectables.get(fd)
+                self._current = selectable
                 why, read = None, True
                 try:
                     if event == EPOLLIN and selectable.__class__ in keepers:
@@ -256,7 +259,7 @@ class LeanReactor(PollReactor):
             if interrupt is not None:
                 raise interrupt
         finally:
-            interrupt = None
+            interrupt = self._current = None
             del contexts[top:]
             del entered[level:]
 

@@ -199,7 +199,7 @@ class EarlyWriter(InContext, tcp.Connection):
         try:
             sent = self.socket.send(data)
         except OSError as problem:
-            self._note(problem)
+            self._may_send_later(problem)
             sent = 0
         if sent != len(data):
             self.dataBuffer = data
@@ -207,27 +207,31 @@ class EarlyWriter(InContext, tcp.Connection):
             self._poll()
 
     def doWrite(self) -> Any:
-        """As Twisted's; a producer that is interrupted is asked again when the loop is run on."""
+        """As Twisted's, but what fails early is left to the poller, and input comes first.
+
+        A producer that is interrupted is asked again when the loop is run on.
+        """
         producer = self.producer
         try:
-            return super().doWrite()
+            why = super().doWrite()
         except (KeyboardInterrupt, SystemExit):
             if producer is not None and self.producer is producer:
                 self.producerPaused = self.streamingProducer
                 self.startWriting()
             raise
+        if why is CONNECTION_LOST and (self.early is not None or self.owes_input()):
+            return None
+        return why
 
     def writeSomeData(self, data: Any) -> Any:
-        """Send as much as can be; an early send that fails is left to the poller."""
+        """See :meth:`twisted.internet.abstract.FileDescriptor.writeSomeData`."""
         try:
             return self.socket.send(memoryview(data)[: self.SEND_LIMIT])
         except OSError as problem:
-            if self._note(problem) or self.early is not None or self.owes_input():
-                return 0
-            return CONNECTION_LOST
+            return 0 if self._may_send_later(problem) else CONNECTION_LOST
 
-    def _note(self, problem: OSError) -> bool:
-        """Take note of the failure of a send; whether it may succeed later."""
+    def _may_send_later(self, problem: OSError) -> bool:
+        """Take note of the failure of a send."""
         if problem.errno in _FULL:
             return True
         # A broken pipe leaves an end of input as it is: it is no news from the peer.
@@ -329,9 +333,8 @@ class UNIXStream(EarlyWriter):
     _writeSomeDataBase: Any = EarlyWriter
 
     def writeSomeData(self, data: Any) -> Any:
-        """Send descriptors and data; where that fails, the rest of the input comes first."""
-        sent = super(EarlyWriter, self).writeSomeData(data)
-        return 0 if sent is CONNECTION_LOST and self.owes_input() else sent
+        """Send descriptors, then data as above."""
+        return super(EarlyWriter, self).writeSomeData(data)
 
 
 @keeps_log_context
@@ -363,9 +366,9 @@ class StreamReactor(LeanReactor):
     def keep_nothing_back(self) -> None:
         """Keep nothing for the end of a callback that is to wait, maybe, for what comes of it."""
         self.break_off_flush()
-        for selectable in list(self._selectables.values()):
-            if isinstance(selectable, EarlyWriter) and selectable.answer is not None:
-                selectable.leave_to_poller()
+        selectable = self._current
+        if isinstance(selectable, EarlyWriter) and selectable.answer is not None:
+            selectable.leave_to_poller()
 
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Port:
         """See :meth:`twisted.internet.interfaces.IReactorTCP.listenTCP`."""

@@ -1,0 +1,20 @@
+"""Connections do the same on our loops as on the native ones, whatever their ends do.
+
+A short run; ``make fuzz SECONDS=600`` is a long one.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.property.stream_fuzzer.judge import WORLDS, differences
+
+#: Programs of each world.
+PROGRAMS = 40
+
+
+@pytest.mark.filterwarnings("ignore:Passing pyOpenSSL .* is deprecated")
+@pytest.mark.parametrize("world", WORLDS)
+def test_some_programs(world: str) -> None:
+    found = [text for seed in range(PROGRAMS) for text in differences(world, seed)[0]]
+    assert found == [], "\n".join(found)
