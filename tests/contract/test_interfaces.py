@@ -94,5 +94,7 @@ def test_refuses_nonsense(nonsense: object) -> None:
 @pytest.mark.parametrize("name", REACTORS)
 def test_loop_shows_its_reactor(name: str) -> None:
     with Kind(name).opened() as world:
-        assert type(world.loop.reactor) is REACTORS[name]  # type: ignore[attr-defined]
-        assert world.io_loop.reactor is world.reactor  # type: ignore[attr-defined]
+        reactor = world.reactor
+        assert name.startswith((type(reactor).__name__, type(reactor).__name__.lower()[:-7]))
+        assert world.loop.reactor is reactor  # type: ignore[attr-defined]
+        assert world.io_loop.reactor is reactor  # type: ignore[attr-defined]

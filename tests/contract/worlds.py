@@ -13,6 +13,7 @@ import twisted.internet
 import uvloop
 from tornado.ioloop import IOLoop
 from tornado.platform.asyncio import AsyncIOLoop, BaseAsyncIOLoop
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.main import installReactor
 from twisted.internet.pollreactor import PollReactor
 from twisted.internet.selectreactor import SelectReactor
@@ -37,6 +38,13 @@ NATIVE_LOOPS: dict[str, Callable[[], Loop]] = {
     "asyncio": asyncio.new_event_loop,
     "uvloop": uvloop.new_event_loop,
 }
+
+#: Reactors that run inside such a loop themselves.
+VISITED: dict[str, Callable[[], Any]] = {
+    "AsyncioSelectorReactor@asyncio": lambda: AsyncioSelectorReactor(asyncio.new_event_loop()),
+    "AsyncioSelectorReactor@uvloop": lambda: AsyncioSelectorReactor(uvloop.new_event_loop()),
+}
+REACTORS |= VISITED
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,11 @@ class Kind:
     def on_reactor(self) -> bool:
         """Whether a Twisted reactor owns the thread."""
         return self.loop in REACTORS
+
+    @property
+    def visits(self) -> bool:
+        """Whether Twisted's callbacks run inside another asyncio loop than the world's."""
+        return self.loop in VISITED and not self.guest_reactor
 
     @property
     def has_reactor(self) -> bool:
@@ -130,10 +143,12 @@ def clean_up(reactor: TornadoReactor) -> None:
 
 def discard(reactor: Any) -> None:
     """Close one of Twisted's own reactors, which has no method for that; nothing may be in it."""
+    _cancel_call_of_stop(reactor)
     calls = reactor.getDelayedCalls()
     readers = reactor.removeAll()
     foreign = []
     reactor.fireSystemEvent("shutdown")
+    reactor._signals.uninstall()  # AsyncioSelectorReactor's run forgets that
     for reader in list(reactor._internalReaders):
         if not type(reader).__module__.startswith("twisted."):
             foreign.append(reader)
@@ -142,7 +157,16 @@ def discard(reactor: Any) -> None:
     reactor._internalReaders.clear()
     if hasattr(reactor, "_poller") and hasattr(reactor._poller, "close"):
         reactor._poller.close()
+    if isinstance(reactor, AsyncioSelectorReactor):
+        reactor._asyncioEventloop.close()
     assert (calls, readers, foreign) == ([], [], []), "the loop left this in its reactor"
+
+
+def _cancel_call_of_stop(reactor: Any) -> None:
+    """AsyncioSelectorReactor wakes itself by a call for its stop, and may have stopped before."""
+    for call in reactor.getDelayedCalls():
+        if call.func.__module__ == AsyncioSelectorReactor.__module__:
+            call.cancel()
 
 
 @contextlib.contextmanager
@@ -276,7 +300,10 @@ class Stage:
 
 
 LOOPS = [*NATIVE_LOOPS, *REACTORS]
-KINDS = [Kind(loop, guest) for guest in (False, True) for loop in LOOPS]
+KINDS = [
+    *(Kind(loop) for loop in LOOPS),
+    *(Kind(loop, guest_reactor=True) for loop in LOOPS if loop not in VISITED),
+]
 ALL_STAGES = [
     stage for kind in KINDS for runner in RUNNERS if (stage := Stage(kind, runner)).possible
 ]

@@ -23,6 +23,7 @@ from triloop.process.signal_handlers import (
     belongs_to_loop,
     belongs_to_twisted,
     in_main_thread,
+    put_back_wakeup,
 )
 
 __all__ = ["SharedSignals"]
@@ -145,12 +146,12 @@ class SharedSignals(LoopShare):
         try:
             yield
         except BaseException:
-            signal.set_wakeup_fd(owner)
+            put_back_wakeup(owner)
             raise
         if present != self._heard:
             self._before[number] = present
         self._set_heard(number)
-        signal.set_wakeup_fd(owner)
+        put_back_wakeup(owner)
         self._take_descriptor()
 
     @contextlib.contextmanager
@@ -181,10 +182,7 @@ class SharedSignals(LoopShare):
         if owner == self._fd and not self._handlers and not self._reaps:
             owner = self._next_fd if self._next_alive() else -1
             self._next_fd, self._next_is = -1, None
-        try:
-            signal.set_wakeup_fd(owner)
-        except (OSError, ValueError):  # closed, and perhaps another file by now
-            signal.set_wakeup_fd(-1)
+        put_back_wakeup(owner)
 
     def reset(self, *, ran: bool) -> None:
         """In a child that ``os.fork`` has made, and that has no wake-up descriptor yet.

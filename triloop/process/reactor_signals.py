@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from triloop.process.signal_handlers import Handler, bare, belongs_to_loop
+from triloop.process.signal_handlers import Handler, bare, belongs_to_loop, put_back_wakeup
 
 if TYPE_CHECKING:
     from twisted.internet.posixbase import PosixReactorBase
@@ -51,8 +51,7 @@ class ReactorSignals:
     def _install_wakeup(self) -> None:
         """Have signals that another thread receives wake the reactor, unless a loop sees to it."""
         owner = signal.set_wakeup_fd(-1)
-        if owner != -1:
-            signal.set_wakeup_fd(owner)
+        if owner != -1 and put_back_wakeup(owner):
             return
         self._wakeup_fd = self._reactor.waker.writing_fileno()
         signal.set_wakeup_fd(self._wakeup_fd)
@@ -63,7 +62,7 @@ class ReactorSignals:
         if self._wakeup_fd != -1:
             owner = signal.set_wakeup_fd(-1)
             if owner != self._wakeup_fd:
-                signal.set_wakeup_fd(owner)
+                put_back_wakeup(owner)
             self._wakeup_fd = -1
 
     def uninstall(self) -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "belongs_to_loop",
     "belongs_to_twisted",
     "in_main_thread",
+    "put_back_wakeup",
     "reset_handlers",
 ]
 
@@ -36,6 +37,24 @@ class LoopShare:
 def in_main_thread() -> bool:
     """Whether signal handlers can be set here: Python allows it in the main thread only."""
     return threading.current_thread() is threading.main_thread()
+
+
+def put_back_wakeup(fd: int) -> bool:
+    """Set the wake-up descriptor again that was set before.
+
+    Args:
+        fd: The descriptor; it may have been closed since. AsyncioSelectorReactor leaves its own
+            set when its run ends.
+
+    Returns:
+        Whether it could be set; otherwise there is none now.
+    """
+    try:
+        signal.set_wakeup_fd(fd)
+    except (OSError, ValueError):  # closed, and perhaps another file by now
+        signal.set_wakeup_fd(-1)
+        return False
+    return True
 
 
 def reset_handlers(kept: Collection[int]) -> None:

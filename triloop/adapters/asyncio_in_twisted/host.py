@@ -7,16 +7,30 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.interfaces import IReactorFDSet, IReactorTime, IReadDescriptor
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor
+from twisted.internet.base import ReactorBase
+from twisted.internet.error import ReactorNotRestartable
+from twisted.internet.interfaces import (
+    IReactorCore,
+    IReactorFDSet,
+    IReactorThreads,
+    IReactorTime,
+    IReadDescriptor,
+)
+from twisted.internet.posixbase import PosixReactorBase
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from triloop.adapters.orderly_stop import OrderlyStop
 from triloop.protocol import Callback, Cancellable
+from triloop.states import Phase, phase_of
 
-__all__ = ["ReactorHost"]
+__all__ = ["ReactorHost", "check_able_to_run"]
 
 _log = Logger()
+
+#: What can be a host, for errors.
+_USE = "use the epoll, kqueue, poll, select, asyncio or a GUI reactor"
 
 _driven: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -73,7 +87,7 @@ class ReactorHost:
     :param started: called when the reactor has started to run, once for each run.
     :param ended: called when a run has ended, however.
     :param guest_loop: gives the loop that ends when the reactor is stopped, if it runs.
-    :raises TypeError: when the reactor cannot watch descriptors.
+    :raises TypeError: when the reactor cannot watch descriptors, or does not poll them.
     """
 
     #: There is ``iterate``, and a GUI's reactor runs wherever the GUI's own loop does.
@@ -86,12 +100,7 @@ class ReactorHost:
         ended: Callable[[], None],
         guest_loop: Callable[[], asyncio.AbstractEventLoop | None],
     ) -> None:
-        for wanted in (IReactorFDSet, IReactorTime):
-            if not wanted.providedBy(reactor):
-                raise TypeError(
-                    f"an asyncio loop needs a Twisted reactor with {wanted.__name__}; got "
-                    f"{reactor!r}: use the epoll, kqueue, poll, select or a GUI reactor"
-                )
+        _check_kind(reactor)
         self.reactor = reactor
         self.driving = False
         self._started = started
@@ -158,6 +167,15 @@ class ReactorHost:
             reactor.stop()
 
     @property
+    def runs_in_asyncio(self) -> bool:
+        """Whether the reactor itself runs inside an asyncio loop, or is about to.
+
+        Twisted's own AsyncioSelectorReactor fires its startup events before it runs its loop.
+        """
+        running = asyncio._get_running_loop()
+        return running is not None or isinstance(self.reactor, AsyncioSelectorReactor)
+
+    @property
     def is_stopping(self) -> bool:
         """Whether the run ends as soon as the guest loop has been brought to its end."""
         return self._orderly_stop.under_way
@@ -201,6 +219,35 @@ class ReactorHost:
             self._orderly_stop.hurry()
         else:
             self.end_run()
+
+
+def check_able_to_run(reactor: Any) -> None:
+    """See that ``reactor`` can run, now or later.
+
+    Raises:
+        twisted.internet.error.ReactorNotRestartable: It was stopped for good.
+    """
+    restartable = getattr(reactor, "_restartable", False)
+    over = isinstance(reactor, ReactorBase) and phase_of(reactor) is Phase.ENDED
+    if over and not restartable:
+        raise ReactorNotRestartable(
+            f"{reactor!r} was stopped, which is for good, and no asyncio loop can run inside it: "
+            "give another reactor, or make the loop before the stop"
+        )
+
+
+def _check_kind(reactor: Any) -> None:
+    for wanted in (IReactorFDSet, IReactorTime, IReactorThreads, IReactorCore):
+        if not wanted.providedBy(reactor):
+            raise TypeError(
+                f"an asyncio loop needs a Twisted reactor with {wanted.__name__}; got "
+                f"{reactor!r}: {_USE}"
+            )
+    if not isinstance(reactor, PosixReactorBase):
+        raise TypeError(
+            f"an asyncio loop needs a Twisted reactor that polls descriptors, a PosixReactorBase; "
+            f"got {reactor!r}: {_USE}"
+        )
 
 
 def driven_reactors() -> list[Any]:

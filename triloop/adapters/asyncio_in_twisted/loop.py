@@ -15,7 +15,7 @@ from twisted.internet.error import ReactorNotRestartable
 from twisted.python import threadable
 
 from triloop.adapters.asyncio_in_twisted.guest import LoopGuest
-from triloop.adapters.asyncio_in_twisted.host import ReactorHost
+from triloop.adapters.asyncio_in_twisted.host import ReactorHost, check_able_to_run
 from triloop.adapters.asyncio_in_twisted.poller import Poller
 from triloop.adapters.asyncio_in_twisted.streams import StreamTransport
 from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor
@@ -71,32 +71,32 @@ class ReactorEventLoop(SelectorLoop):
         another open loop has that, a reactor of this loop's own, which is closed with it.
     :raises ValueError: when another open loop is on the same reactor.
     :raises TypeError: when the reactor cannot watch descriptors.
+    :raises twisted.internet.error.ReactorNotRestartable: when the reactor given was stopped for
+        good.
 
     All methods belong to the reactor's thread, save ``call_soon_threadsafe``.
     """
 
+    #: A loop whose reactor is refused was never open; ``close`` and garbage collection ask.
+    _closed = True
+
     def __init__(self, reactor: Any = None) -> None:
-        self._own_reactor = self._is_warned = False
+        self._is_warned = False
         #: Whether it was ever run.
         self.has_run = False
-        if reactor is None:
-            from twisted.internet import reactor  # the global one, installed if there is none
-
-            if _is_taken(reactor) or _runs_elsewhere(reactor):
-                reactor, self._own_reactor = LeanReactor(), True
-        elif _is_taken(reactor):
-            raise ValueError(
-                f"an open asyncio loop is on {reactor!r} already: two loops need two reactors. "
-                "Give this one another, or close the other loop first"
-            )
-        self._reactor = reactor
+        self._reactor, self._own_reactor = _reactor_for(reactor)
         self._outer: _Outer = (None, None, (None, None))
-        self._host = ReactorHost(reactor, self._begin, self._end, self._if_running)
+        self._host = ReactorHost(self._reactor, self._begin, self._end, self._if_running)
         self._guest = LoopGuest(self)
         self._embedding = Embedding(self._host, self._guest)
-        super().__init__(Poller())
+        try:
+            super().__init__(Poller())
+        except BaseException:
+            self._closed = True
+            self._give_back_reactor()
+            raise
         self._signals = SharedSignals(
-            self._csock.fileno(), self._signal_handlers, self._handle_signal, reactor
+            self._csock.fileno(), self._signal_handlers, self._handle_signal, self._reactor
         )
         nested_loops.add(self)
         if self._reactor.running:
@@ -158,7 +158,7 @@ class ReactorEventLoop(SelectorLoop):
             asyncio.tasks._leave_task(self, left)
         self._set_coroutine_origin_tracking(self._debug)
         # A reactor whose own host is an asyncio loop: that is the running one between turns.
-        self._guest.visits = events._get_running_loop() is not None
+        self._guest.visits = self._host.runs_in_asyncio
         if not self._guest.visits:
             self._outer = self._enter()
         self._signals.claim()
@@ -216,10 +216,13 @@ class ReactorEventLoop(SelectorLoop):
         if not self._host.driving and not self._embedding.turning:
             self._end()
         super().close()
-        self._host.release()
-        self._guest.release()
+        self._give_back_reactor()
         self._signals.release()
         nested_loops.discard(self)
+
+    def _give_back_reactor(self) -> None:
+        self._host.release()
+        self._guest.release()
         if self._own_reactor:
             self._reactor.fireSystemEvent("shutdown")  # of which its thread pool hears
             self._reactor.close()
@@ -328,6 +331,22 @@ def _hide_this_frame(handle: asyncio.Handle) -> None:
         del source[-1]
 
 
+def _reactor_for(reactor: Any) -> tuple[Any, bool]:
+    """The reactor for a new loop that is given ``reactor``, and whether it is the loop's own."""
+    if reactor is None:
+        from twisted.internet import reactor  # the global one, installed if there is none
+
+        own = _is_taken(reactor) or _runs_elsewhere(reactor)
+        return (LeanReactor() if own else reactor), own
+    if _is_taken(reactor):
+        raise ValueError(
+            f"an open asyncio loop is on {reactor!r} already: two loops need two reactors. "
+            "Give this one another, or close the other loop first"
+        )
+    check_able_to_run(reactor)
+    return reactor, False
+
+
 def refuse_within_running_loop(reactor: Any) -> None:
     """Refuse to make a loop on ``reactor`` the current one where another one runs, for good.
 
@@ -356,7 +375,8 @@ def _will_run(reactor: Any) -> bool:
     if reactor is None:
         return False
     inside = getattr(reactor, "_asyncioEventloop", None) is events._get_running_loop()
-    return bool(reactor.running) or inside or hasattr(reactor, "follow")
+    runs = bool(getattr(reactor, "running", False))
+    return runs or inside or hasattr(reactor, "follow")
 
 
 def _is_taken(reactor: object) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import sys
+import warnings
 
 from triloop.protocol import Callback, Cancellable
 
-__all__ = ["AsyncioHost"]
+__all__ = ["AsyncioHost", "check_host"]
 
 
 #: Whose ``run_forever`` refuses to run within itself. The loops of GUIs do not, nor do those that
@@ -38,7 +41,8 @@ class AsyncioHost:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.nests = not type(loop).run_forever.__module__.startswith(_NEVER_NESTED)
+        origin = getattr(type(loop).run_forever, "__module__", None) or ""
+        self.nests = not origin.startswith(_NEVER_NESTED)
         self.call_soon = loop.call_soon
         self.call_later = loop.call_later
         self.call_soon_threadsafe = loop.call_soon_threadsafe
@@ -50,3 +54,61 @@ class AsyncioHost:
     def interrupt(self, reason: BaseException) -> None:
         """Raise ``reason``: out of an asyncio callback it leaves through ``run_forever``."""
         raise reason
+
+
+def check_host(loop: asyncio.AbstractEventLoop) -> None:
+    """See that ``loop`` can be a host.
+
+    Raises:
+        RuntimeError: It is closed.
+        TypeError: It cannot watch descriptors.
+    """
+    if loop.is_closed():
+        raise RuntimeError(
+            f"{loop!r} is closed, and no reactor can run inside it: give an open loop, or make "
+            "one the current loop"
+        )
+    _check_add_reader(loop)
+    _check_uvloop(loop)
+
+
+def _check_add_reader(loop: asyncio.AbstractEventLoop) -> None:
+    """See by trial whether ``loop`` can watch descriptors: all loops have the methods."""
+    reading, writing = socket.socketpair()
+    with reading, writing:
+        try:
+            loop.add_reader(reading.fileno(), _never)
+            loop.remove_reader(reading.fileno())
+        except NotImplementedError:
+            raise TypeError(
+                f"a Twisted reactor can run only inside a loop that has add_reader, and {loop!r} "
+                "does not implement it: use a selector loop (asyncio.SelectorEventLoop), uvloop, "
+                "or, for Qt, qasync"
+            ) from None
+
+
+def _never() -> None:
+    """Nobody writes to the other end."""
+
+
+#: Older ones may hand a response to another request than its own.
+_GOOD_UVLOOP = (0, 23)
+
+_warned_of_uvloop = False
+
+
+def _check_uvloop(loop: asyncio.AbstractEventLoop) -> None:
+    """Warn of an old uvloop, once a process."""
+    global _warned_of_uvloop  # noqa: PLW0603 - once a process
+    uvloop = sys.modules.get("uvloop")
+    if uvloop is None or _warned_of_uvloop or not isinstance(loop, uvloop.Loop):
+        return
+    version = str(uvloop.__version__)
+    if tuple(int(part) for part in version.split(".")[:2]) < _GOOD_UVLOOP:
+        _warned_of_uvloop = True
+        warnings.warn(
+            f"uvloop {version} can hand a response to another request than its own: install "
+            "uvloop>=0.23",
+            RuntimeWarning,
+            stacklevel=2,
+        )

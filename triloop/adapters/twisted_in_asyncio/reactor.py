@@ -22,7 +22,7 @@ from triloop.adapters.orderly_stop import OrderlyStop
 from triloop.adapters.twisted_in_asyncio.contexts import Threads, context_of, in_present_context
 from triloop.adapters.twisted_in_asyncio.datagrams import DatagramReactor
 from triloop.adapters.twisted_in_asyncio.guest import ReactorGuest
-from triloop.adapters.twisted_in_asyncio.host import AsyncioHost
+from triloop.adapters.twisted_in_asyncio.host import AsyncioHost, check_host
 from triloop.adapters.twisted_in_asyncio.stay import Stay, no_pool
 from triloop.adapters.twisted_in_asyncio.streams import EarlyWriter, StreamReactor
 from triloop.adapters.twisted_in_asyncio.timers import TimedCalls
@@ -53,7 +53,8 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
 
     :param io_loop: a Tornado IOLoop, an asyncio loop, or None for the current one.
     :param restartable: whether ``run()`` may be called again after ``stop()``.
-    :raises TypeError: when ``io_loop`` is neither.
+    :raises TypeError: when ``io_loop`` is neither, or cannot watch descriptors.
+    :raises RuntimeError: when it is closed.
 
     All methods belong to the loop's thread, save ``callFromThread`` and ``wakeUp``.
     """
@@ -65,6 +66,7 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
         restartable: bool = False,
     ) -> None:
         self._asyncioEventloop = _asyncio_loop(io_loop)
+        check_host(self._asyncioEventloop)
         # Inside a loop that somebody else runs, the end of the reactor is not the end of it.
         self._owns_run = not self._asyncioEventloop.is_running()
         self._restartable = restartable
@@ -185,7 +187,12 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
             self._schedule_start()
 
     def move(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Run inside ``loop`` from now on; for a reactor whose own loop does not run."""
+        """Run inside ``loop`` from now on; for a reactor whose own loop does not run.
+
+        Raises:
+            RuntimeError, TypeError: That loop cannot be a host.
+        """
+        check_host(loop)
         self._embedding.detach()
         if not self._asyncioEventloop.is_closed():
             self._await(self._asyncioEventloop)
