@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType, ModuleType
 
-__all__ = ["caller", "reactor_origin", "warn"]
+__all__ = ["caller", "described", "warn"]
 
 #: Packages whose frames are between the application and this one.
 _BETWEEN = frozenset({
@@ -61,7 +61,16 @@ def _module_of(frame: FrameType) -> str:
     return str(frame.f_globals.get("__name__", ""))
 
 
-def reactor_origin(reactor: object) -> str | None:
+def described(reactor: object) -> str:
+    """Name the global reactor's class and the line that installed it, where that is known."""
+    kind = type(reactor)
+    module = kind.__module__ if not kind.__module__.startswith("triloop.") else "triloop"
+    origin = _origin(reactor)
+    name = f"{module}.{kind.__qualname__}"
+    return f"{name}, installed by {origin}," if origin else name
+
+
+def _origin(reactor: object) -> str | None:
     """Name the line that installed the global reactor, or imported it first.
 
     That of a TornadoReactor is known. For another, the modules that hold it are searched, in the

@@ -9,6 +9,7 @@ import re
 import socket
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -215,6 +216,41 @@ def a_call_is_made_by_the_loop_that_is_current_by_then() -> None:
     assert third.run_sync(lambda: waiting, timeout=20) == 0
     for loop in (second, third):
         loop.close()
+
+
+def awaiting_a_reactor_that_nothing_runs_is_warned_of() -> None:
+    from twisted.internet import reactor
+    from twisted.internet.threads import deferToThread
+
+    async def within(make: Callable[[], Any], wait: Callable[[Any], Any]) -> list[str]:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            for _ in range(2):
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(wait(make()), 0.01)
+        assert all(one.filename == __file__ for one in told)
+        return [str(one.message) for one in told]
+
+    assert asyncio.run(within(Deferred, triloop.as_future)) == []
+    for make in (lambda: deferLater(reactor, 60), lambda: deferToThread(int)):
+        for wait in (triloop.as_future, triloop.wait):
+            (told,) = asyncio.run(within(make, wait))
+            assert "EPollReactor" in told
+            assert __file__ in told
+            assert "triloop.install()" in told
+            for call in reactor.getDelayedCalls():
+                call.cancel()
+    assert threading.active_count() == 1
+
+
+def what_was_made_before_the_loop_happens_in_it() -> None:
+    reactor = triloop.install()
+
+    async def main(early: Any) -> int:
+        return await asyncio.wait_for(triloop.as_future(early), 20)
+
+    assert asyncio.run(main(deferLater(reactor, 0.01, int))) == 0
+    assert asyncio.run(main(deferLater(reactor, 0.01, int))) == 0
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from triloop.awaitables.convertible import Convertible, T, check_convertible
 from triloop.awaitables.outcomes import settle
 from triloop.awaitables.tasks import create_task
+from triloop.awaited_reactor import expect_reactor
 from triloop.default_loop import default_loop
 from triloop.private.twisted import count_as_handled
 
@@ -68,6 +69,8 @@ def as_future(
 
 
 def _of_deferred(deferred: Deferred[T], loop: asyncio.AbstractEventLoop) -> asyncio.Future[T]:
+    if not deferred.called:
+        expect_reactor()
     future: asyncio.Future[T] = loop.create_future()
     deferred.addBoth(_deliver, deferred, future)
     if not future.done():

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from triloop.awaitables.outcomes import CANCELLED, exception_of, raise_failure
+from triloop.awaited_reactor import expect_reactor
 from triloop.private.twisted import count_as_handled
 
 __all__ = ["Resume", "Waiter", "await_deferred", "await_future"]
@@ -186,6 +187,7 @@ def await_deferred(
             finally:
                 del result
         del result
+    expect_reactor()
     waiter = Waiter(deferred, resume)
     deferred.addBoth(waiter.deferred_fired)
     del deferred

@@ -10,8 +10,9 @@ from typing import Any
 
 import triloop.lifecycle.fork  # noqa: F401 - prepares this process for os.fork
 from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop
-from triloop.adapters.twisted_in_asyncio.install import described, install
+from triloop.adapters.twisted_in_asyncio.install import install
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
+from triloop.origins import described
 from triloop.states import TABLE, Event, phase_of
 
 __all__ = ["attached", "enter", "global_reactor"]

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet import defer
 from twisted.python.failure import Failure
 
-__all__ = ["count_as_handled", "unreported_cancellations"]
+__all__ = ["count_as_handled", "is_waited_for", "unreported_cancellations"]
 
 _CANCELLED = (asyncio.CancelledError, defer.CancelledError)
 
@@ -48,3 +48,27 @@ def count_as_handled(deferred: defer.Deferred[Any], failure: Failure) -> None:
     info = deferred._debugInfo
     if info is not None and info.failResult is failure:
         info.failResult = None
+
+
+def is_waited_for(reactor: Any) -> bool:
+    """Whether anything was asked of ``reactor``, which does not run, that is still to come."""
+    internal = getattr(reactor, "_internalReaders", ())
+    pool = getattr(reactor, "threadpool", None)
+    return bool(
+        reactor.getDelayedCalls()
+        or getattr(reactor, "threadCallQueue", None)
+        or [reader for reader in reactor.getReaders() if reader not in internal]
+        or reactor.getWriters()
+        or (pool is not None and not pool.started)
+        or _startup_triggers(reactor)
+    )
+
+
+def _startup_triggers(reactor: Any) -> list[Any]:
+    """What the application has added to a reactor's startup, by callWhenRunning for one."""
+    event = getattr(reactor, "_eventTriggers", {}).get("startup")
+    if event is None:
+        return []
+    triggers = [*event.before, *event.during, *event.after]
+    own = getattr(reactor, "_reallyStartRunning", None)
+    return [trigger for trigger in triggers if trigger[0] != own]

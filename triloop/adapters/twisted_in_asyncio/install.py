@@ -10,10 +10,10 @@ from twisted.internet import error
 from twisted.internet.main import installReactor
 
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
-from triloop.origins import caller, reactor_origin
+from triloop.origins import caller, described
 from triloop.private.scrapy import wanted_loop
 
-__all__ = ["described", "install"]
+__all__ = ["install"]
 
 
 def install(
@@ -51,12 +51,3 @@ def _already_installed(installed: object) -> str:
         "that, or have asyncio and Tornado run inside it: by triloop.new_event_loop(reactor) or "
         "triloop.TwistedIOLoop().install()"
     )
-
-
-def described(reactor: object) -> str:
-    """The global reactor's class, and the line that installed it, as far as that is known."""
-    kind = f"{type(reactor).__module__}.{type(reactor).__qualname__}"
-    if type(reactor) is TornadoReactor:
-        kind = "triloop.TornadoReactor"
-    origin = reactor_origin(reactor)
-    return f"{kind}, installed by {origin}," if origin else kind

@@ -246,6 +246,7 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
         """Fire the startup events and begin to take turns in the loop."""
         self.has_run = True
         self._is_debug = self._asyncioEventloop.get_debug()
+        self.descriptor()  # it may have been closed: what starts now asks for its waker
         Context().run(ReactorBase.startRunning, self, installSignalHandlers)
         if self._started:
             self._embedding.attach()
