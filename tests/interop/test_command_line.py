@@ -1,0 +1,116 @@
+"""The command line, in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PATIENCE = 60.0
+
+PROGRAM = """
+import asyncio, sys
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+import triloop
+
+async def main():
+    await triloop.as_future(deferLater(reactor, 0, lambda: None))
+    loop = asyncio.get_running_loop()
+    print(type(loop).__module__, type(reactor).__name__, sys.argv[1:], __name__)
+    sys.exit(7)
+
+asyncio.run(main())
+"""
+
+HOSTS = {
+    "": "asyncio.unix_events TornadoReactor",
+    "--loop=uvloop": "uvloop TornadoReactor",
+    "--reactor=poll": "triloop.adapters.asyncio_in_twisted.loop PollReactor",
+}
+
+
+def triloop(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "triloop", *map(str, arguments)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        cwd=cwd,
+    )
+
+
+@pytest.mark.parametrize("option", HOSTS)
+def test_program_runs_on_the_host_that_is_asked_for(option: str, tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(PROGRAM)
+    options = [option] if option else []
+    done = triloop("run", *options, script, "--loop", "a", cwd=tmp_path)
+    assert done.stderr == ""
+    assert done.stdout == f"{HOSTS[option]} ['--loop', 'a'] __main__\n"
+    assert done.returncode == 7
+
+
+def test_module_runs_from_the_current_folder(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    done = triloop("run", "-m", "program", cwd=tmp_path)
+    assert (done.stderr, done.returncode) == ("", 7)
+
+
+def test_program_that_runs_the_reactor_itself(tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(
+        "from twisted.internet import reactor\n"
+        "reactor.callLater(0, print, 'ran')\n"
+        "reactor.callLater(0.01, reactor.stop)\n"
+        "reactor.run()\n"
+    )
+    done = triloop("run", script, cwd=tmp_path)
+    assert (done.stdout, done.stderr, done.returncode) == ("ran\n", "", 0)
+
+
+def test_unknown_reactor_is_named(tmp_path: Path) -> None:
+    done = triloop("run", "--reactor", "no-such", "program.py", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Twisted has no reactor 'no-such'" in done.stderr
+
+
+def test_doctor_names_the_line_that_imported_a_reactor(tmp_path: Path) -> None:
+    (tmp_path / "early.py").write_text("import os\nfrom twisted.internet import reactor\n")
+    done = triloop("doctor", "early", cwd=tmp_path)
+    assert done.stderr == ""
+    assert done.returncode == 1
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("! reactor")]
+    assert f"{tmp_path}/early.py:2" in line
+    assert "\x1b" not in done.stdout, "no colours in a pipe"
+
+
+def test_doctor_finds_errors_and_writes_json(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text(
+        "import signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n1 / 0\n"
+    )
+    done = triloop("doctor", "--json", "broken", cwd=tmp_path)
+    assert done.returncode == 2
+    findings = {one["subject"]: one for one in json.loads(done.stdout)}
+    assert findings["broken"]["severity"] == "error"
+    assert findings["SIGCHLD"]["severity"] == "error"
+    assert findings["poller"]["severity"] == "ok"
+
+
+def test_bench_measures_all_servers(tmp_path: Path) -> None:
+    done = triloop("bench", "--seconds", "0.1", "--json", cwd=tmp_path)
+    assert done.stderr == ""
+    figures = json.loads(done.stdout)
+    assert len(figures) == 7
+    assert all(figure > 0 for figure in figures.values())
+
+
+def test_help_and_wrong_use(tmp_path: Path) -> None:
+    assert "doctor" in triloop("--help", cwd=tmp_path).stdout
+    wrong = triloop("cure", cwd=tmp_path)
+    assert wrong.returncode == 2
+    assert "invalid choice: 'cure'" in wrong.stderr

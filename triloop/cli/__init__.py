@@ -1,0 +1,1 @@
+"""The command line: ``triloop``, ``python -m triloop``."""
