@@ -20,15 +20,15 @@ def expect_reactor() -> None:
     """Have the global reactor run in the running loop; warn, once a loop, where it never will.
 
     A Deferred does not tell which reactor it waits for, or whether it waits for one. So there is
-    no warning while the global reactor has nothing to do.
+    no warning while the global reactor has nothing to do, or the loop is in a reactor of its own.
     """
     reactor: Any = sys.modules.get("twisted.internet.reactor")
     if reactor is None or getattr(reactor, "running", True):
         return
     loop = asyncio._get_running_loop()
-    if loop is None:
+    if loop is None or hasattr(loop, "reactor"):
         return
-    has_ended = reactor._startedBefore and not reactor._started
+    has_ended = getattr(reactor, "_startedBefore", False) and not reactor._started
     if hasattr(reactor, "follow") and not has_ended:
         reactor.follow()
     elif loop not in _warned and is_waited_for(reactor):
