@@ -13,7 +13,7 @@ from typing import Any
 
 from triloop.private.cpython import current_loop
 
-__all__ = ["default_loop", "nested_loops"]
+__all__ = ["default_loop", "nested_loops", "usable_loop"]
 
 #: The open loops that are guests of a reactor, which each shows as its ``reactor``.
 nested_loops: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -65,9 +65,32 @@ def _if_open(loop: object) -> asyncio.AbstractEventLoop | None:
     return loop if isinstance(loop, asyncio.AbstractEventLoop) and not loop.is_closed() else None
 
 
+def usable_loop(loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop:
+    """Check a loop that was given for something to happen in it.
+
+    Returns:
+        The loop.
+
+    Raises:
+        TypeError: It is no asyncio loop.
+        RuntimeError: It is closed, or runs in another thread than the present one.
+    """
+    if not isinstance(loop, asyncio.AbstractEventLoop):
+        hint = "; pass its asyncio_loop" if hasattr(loop, "asyncio_loop") else ""
+        raise TypeError(f"an asyncio event loop is needed; got {loop!r}{hint}")
+    if loop.is_closed():
+        raise RuntimeError(f"{loop!r} is closed, so nothing will ever happen in it: use another")
+    return _in_this_thread(loop)
+
+
 def _in_this_thread(loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop:
-    """Refuse a loop that runs, for this thread runs none."""
-    if loop.is_running():
+    """Refuse a loop that another thread runs."""
+    running = asyncio._get_running_loop()
+    if running is loop or not loop.is_running():
+        return loop
+    # A loop in a reactor that is itself in a loop is the running one in its turns only.
+    thread = getattr(loop, "_thread_id", None)
+    if running is None or thread not in {None, threading.get_ident()}:
         raise RuntimeError(
             f"{loop!r} runs in another thread than the present one "
             f"({threading.current_thread().name}): go there by reactor.callFromThread(), "

@@ -39,7 +39,8 @@ def as_deferred(x: Convertible[T], *, eager: bool = False) -> Deferred[T]:
 
     Raises:
         TypeError: ``x`` is none of these.
-        RuntimeError: ``x`` needs a loop and none can be found.
+        RuntimeError: ``x`` needs a loop and none can be found; or its loop is closed or runs in
+            another thread.
     """
     if isinstance(x, Deferred):
         return x

@@ -15,7 +15,7 @@ from triloop.awaitables.convertible import Convertible, T, check_convertible
 from triloop.awaitables.outcomes import settle
 from triloop.awaitables.tasks import create_task
 from triloop.awaited_reactor import expect_reactor
-from triloop.default_loop import default_loop
+from triloop.default_loop import default_loop, usable_loop
 from triloop.private.twisted import count_as_handled
 
 __all__ = ["as_future"]
@@ -54,15 +54,19 @@ def as_future(
 
     Raises:
         TypeError: ``x`` is none of these.
-        RuntimeError: No loop is given and none can be found.
+        RuntimeError: No loop is given and none can be found; or the loop, that of an asyncio
+            Future too, is closed or runs in another thread.
         ValueError: ``x`` is an asyncio Future of another loop than ``loop``.
     """
-    if isinstance(x, Deferred):
-        return _of_deferred(x, loop or default_loop())
     if isinstance(x, asyncio.Future):
+        if not x.done():
+            usable_loop(x.get_loop())
         return asyncio.ensure_future(x, loop=loop)
-    check_convertible("as_future", x)
-    loop = loop or default_loop()
+    if not isinstance(x, Deferred):
+        check_convertible("as_future", x)
+    loop = default_loop() if loop is None else usable_loop(loop)
+    if isinstance(x, Deferred):
+        return _of_deferred(x, loop)
     if isinstance(x, concurrent.futures.Future):
         return asyncio.wrap_future(x, loop=loop)
     return create_task(loop, x, name, context)

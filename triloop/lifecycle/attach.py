@@ -48,20 +48,39 @@ async def attached() -> AsyncIterator[Any]:
 
 
 def global_reactor() -> Any:
-    """The global reactor, installed if there is none, if it can be used in the running loop."""
+    """The global reactor, installed if there is none, if it can be used in the running loop.
+
+    Raises:
+        RuntimeError: No loop runs, or the reactor neither runs in it nor can be made to.
+    """
+    loop = asyncio._get_running_loop()
+    if loop is None:
+        raise RuntimeError(
+            "no asyncio loop runs here, so a reactor cannot be attached to it: await this in a "
+            "task of asyncio, such as triloop.as_deferred() makes of a coroutine"
+        )
     reactor: Any = sys.modules.get("twisted.internet.reactor")
     if reactor is None:
         return install()
-    loop = asyncio.get_running_loop()
-    if isinstance(reactor, TornadoReactor):
+    if isinstance(reactor, TornadoReactor) or _is_with(reactor, loop):
         return reactor
-    if isinstance(loop, ReactorEventLoop) and loop.reactor is reactor:
-        return reactor  # it owns this loop, and runs
-    raise RuntimeError(
-        f"the global reactor is {described(reactor)} and cannot run inside {loop!r}: call "
-        "triloop.install() before that, or have the loop run inside the reactor: by "
+    how = (
+        "it runs already, and so would its loop: by loop = triloop.new_event_loop(reactor) and "
+        "triloop.as_deferred(main())"
+        if reactor.running
+        else "call triloop.install() before that, or have the loop run inside the reactor: by "
         "triloop.run(main(), loop_factory=triloop.new_event_loop)"
     )
+    raise RuntimeError(
+        f"the global reactor is {described(reactor)} and cannot run inside {loop!r}: {how}"
+    )
+
+
+def _is_with(reactor: Any, loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether ``reactor`` owns the loop, or is Twisted's own on asyncio and runs in it."""
+    if isinstance(loop, ReactorEventLoop):
+        return bool(loop.reactor is reactor)
+    return getattr(reactor, "_asyncioEventloop", None) is loop and bool(reactor.running)
 
 
 async def enter(reactor: TornadoReactor) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar, cast
 
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
+from triloop.default_loop import usable_loop
 from triloop.lifecycle.attach import enter, global_reactor
 from triloop.lifecycle.exit import run_through, wind_down
 
@@ -38,14 +39,18 @@ def run(
     :param debug: the loop's debug mode; None leaves it as it is.
     :returns: what ``main`` returns; None when ``reactor.stop()`` or SIGTERM ended it.
     :raises RuntimeError: within a running loop.
+    :raises TypeError: when ``main`` is no coroutine, or ``loop_factory`` makes no loop.
     """
+    if not asyncio.iscoroutine(main):
+        call = ": call it, and pass what it returns" if callable(main) else ""
+        raise TypeError(f"triloop.run() needs a coroutine; got {main!r}{call}")
     if asyncio._get_running_loop() is not None:
         main.close()
         raise RuntimeError(
             "triloop.run() cannot be called from a running event loop: use "
             "`async with triloop.attached()` there"
         )
-    loop = (loop_factory or asyncio.new_event_loop)()
+    loop = _new_loop(main, loop_factory or asyncio.new_event_loop)
     if debug is not None:
         loop.set_debug(debug)
     asyncio.set_event_loop(loop)
@@ -54,6 +59,16 @@ def run(
     finally:
         asyncio.set_event_loop(None)
         loop.close()
+
+
+def _new_loop(
+    main: Coroutine[Any, Any, Any], factory: Callable[[], asyncio.AbstractEventLoop]
+) -> asyncio.AbstractEventLoop:
+    try:
+        return usable_loop(factory())
+    except BaseException:
+        main.close()
+        raise
 
 
 def _run_in(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, T]) -> T | None:

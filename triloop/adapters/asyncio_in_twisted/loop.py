@@ -9,6 +9,7 @@ import sys
 import threading
 from asyncio import events
 from contextvars import Context
+from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.error import ReactorNotRestartable
@@ -73,6 +74,7 @@ class ReactorEventLoop(SelectorLoop):
     :raises TypeError: when the reactor cannot watch descriptors.
     :raises twisted.internet.error.ReactorNotRestartable: when the reactor given was stopped for
         good.
+    :raises RuntimeError: when it runs in another thread.
 
     All methods belong to the reactor's thread, save ``call_soon_threadsafe``.
     """
@@ -344,6 +346,11 @@ def _reactor_for(reactor: Any) -> tuple[Any, bool]:
             "Give this one another, or close the other loop first"
         )
     check_able_to_run(reactor)
+    if _runs_elsewhere(reactor):
+        raise RuntimeError(
+            f"{reactor!r} runs in another thread than the present one "
+            f"({threading.current_thread().name}): make its loop there, by reactor.callFromThread()"
+        )
     return reactor, False
 
 
@@ -384,4 +391,13 @@ def _is_taken(reactor: object) -> bool:
 
 
 def _runs_elsewhere(reactor: Any) -> bool:
-    return bool(reactor.running) and not threadable.isInIOThread()
+    """Whether ``reactor`` runs in another thread; Twisted knows that of the last one only."""
+    if not getattr(reactor, "running", False) or threadable.isInIOThread():
+        return False
+    host = getattr(reactor, "_asyncioEventloop", None)
+    if host is not None:
+        return events._get_running_loop() is not host
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_locals.get("self") is not reactor:
+        frame = frame.f_back
+    return frame is None  # else its run() is under way here
