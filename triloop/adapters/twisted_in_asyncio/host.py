@@ -7,6 +7,7 @@ import socket
 import sys
 import warnings
 
+from triloop.default_loop import usable_loop
 from triloop.protocol import Callback, Cancellable
 
 __all__ = ["AsyncioHost", "check_host"]
@@ -60,7 +61,7 @@ def check_host(loop: asyncio.AbstractEventLoop) -> None:
     """See that ``loop`` can be a host.
 
     Raises:
-        RuntimeError: It is closed.
+        RuntimeError: It is closed, or runs in another thread.
         TypeError: It cannot watch descriptors.
     """
     if loop.is_closed():
@@ -68,6 +69,7 @@ def check_host(loop: asyncio.AbstractEventLoop) -> None:
             f"{loop!r} is closed, and no reactor can run inside it: give an open loop, or make "
             "one the current loop"
         )
+    usable_loop(loop)
     _check_add_reader(loop)
     _check_uvloop(loop)
 

@@ -54,7 +54,7 @@ class TornadoReactor(TimedCalls, StreamReactor, DatagramReactor, AsyncioSelector
     :param io_loop: a Tornado IOLoop, an asyncio loop, or None for the current one.
     :param restartable: whether ``run()`` may be called again after ``stop()``.
     :raises TypeError: when ``io_loop`` is neither, or cannot watch descriptors.
-    :raises RuntimeError: when it is closed.
+    :raises RuntimeError: when it is closed, or runs in another thread.
 
     All methods belong to the loop's thread, save ``callFromThread`` and ``wakeUp``.
     """
