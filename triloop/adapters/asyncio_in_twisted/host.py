@@ -21,6 +21,7 @@ from twisted.internet.posixbase import PosixReactorBase
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from triloop.adapters.asyncio_in_twisted.calls import CallsInContext
 from triloop.adapters.orderly_stop import OrderlyStop
 from triloop.protocol import Callback, Cancellable
 from triloop.states import Phase, phase_of
@@ -81,12 +82,14 @@ class ReactorHost:
 
     It also knows when the reactor runs: Twisted tells of the start, not of the end (``crash``
     fires no event), so ``run`` of this one reactor is followed while the host is in use. So is
-    its shutdown, which waits for the end of what the guest loop has.
+    its shutdown, which waits for the end of what the guest loop has; and what the guest's code
+    asks the reactor to call, which keeps the context of that code.
 
     :param reactor: one with IReactorFDSet and IReactorTime.
     :param started: called when the reactor has started to run, once for each run.
     :param ended: called when a run has ended, however.
     :param guest_loop: gives the loop that ends when the reactor is stopped, if it runs.
+    :param in_turn: whether the caller is in a turn of the guest.
     :raises TypeError: when the reactor cannot watch descriptors, or does not poll them.
     """
 
@@ -99,6 +102,7 @@ class ReactorHost:
         started: Callable[[], None],
         ended: Callable[[], None],
         guest_loop: Callable[[], asyncio.AbstractEventLoop | None],
+        in_turn: Callable[[], bool],
     ) -> None:
         _check_kind(reactor)
         self.reactor = reactor
@@ -109,9 +113,13 @@ class ReactorHost:
         self._trigger: Any = None
         self._run = reactor.run
         self._orderly_stop = OrderlyStop(reactor, reactor.fireSystemEvent, guest_loop)
-        self._followed = {"run": self._follow_run, "fireSystemEvent": self._orderly_stop.fire}
-        vars(reactor).update(self._followed)
+        self._followed: dict[str, Callable[..., Any]] = {
+            "run": self._follow_run,
+            "fireSystemEvent": self._orderly_stop.fire,
+            **CallsInContext(reactor, in_turn).methods(),
+        }
         self._await_start()
+        vars(reactor).update(self._followed)
 
     def _await_start(self) -> None:
         """Be told of the next start ahead of all that was asked for by ``callWhenRunning``."""

@@ -88,7 +88,9 @@ class ReactorEventLoop(SelectorLoop):
         self.has_run = False
         self._reactor, self._own_reactor = _reactor_for(reactor)
         self._outer: _Outer = (None, None, (None, None))
-        self._host = ReactorHost(self._reactor, self._begin, self._end, self._if_running)
+        self._host = ReactorHost(
+            self._reactor, self._begin, self._end, self._if_running, self._in_turn
+        )
         self._guest = LoopGuest(self)
         self._embedding = Embedding(self._host, self._guest)
         try:
@@ -139,6 +141,9 @@ class ReactorEventLoop(SelectorLoop):
 
     def _if_running(self) -> ReactorEventLoop | None:
         return self if self.is_running() else None
+
+    def _in_turn(self) -> bool:
+        return self._embedding.turning and threading.get_ident() == self._thread_id
 
     def _stop_now(self) -> None:
         self._stopping = False

@@ -12,7 +12,6 @@ from typing import Any
 
 from twisted.internet import tcp, udp, unix
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.posixbase import _ContinuousPolling
 from twisted.python.threadpool import ThreadPool
 
 from triloop.adapters.twisted_in_asyncio.dispatch import POLLER
@@ -121,8 +120,9 @@ def _forget_descriptors(reactor: Any) -> None:
     if _is(reactor, "pollreactor"):
         reactor._poller = select.poll()
     if hasattr(reactor, "_continuousPolling"):
-        _left.append(reactor._continuousPolling)
-        reactor._continuousPolling = _ContinuousPolling(reactor)
+        polling = reactor._continuousPolling
+        _left.append(polling)
+        reactor._continuousPolling = type(polling)(reactor)
 
 
 def _reset_lifecycle(reactor: Any) -> None:

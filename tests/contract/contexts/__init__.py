@@ -1,0 +1,1 @@
+"""What runs in which contextvars context: the rows of a table, and the places they are run in."""

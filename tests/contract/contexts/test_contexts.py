@@ -1,0 +1,32 @@
+"""What runs in which contextvars context: as docs/contexts.md has it, in every place."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contract.contexts.places import ASYNCIO_PLACES, TWISTED_PLACES, play
+from tests.contract.contexts.table import PAGE, PLACES, SAME, TABLES, VARIES, on_page
+
+PAGE_TABLE = on_page(PAGE.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_page_tells_the_context(place: str) -> None:
+    (rows,) = (
+        rows
+        for (rows, _), places in zip(TABLES.values(), (TWISTED_PLACES, ASYNCIO_PLACES), strict=True)
+        if place in places
+    )
+    told = PAGE_TABLE[SAME.get(place, place)]
+    assert told.keys() == rows.keys(), "the page has other rows than the test"
+    found = play(rows, PLACES[place])
+    assert sorted(rows.keys() - found.keys()) == [], "these were never seen"
+    assert {name: VARIES if told[name] == VARIES else found[name] for name in rows} == told
+
+
+def test_guest_loop_is_as_the_stock_one() -> None:
+    assert PAGE_TABLE["ReactorEventLoop"] == PAGE_TABLE["asyncio"]
+
+
+def test_tornado_reactor_leaves_nothing_to_chance() -> None:
+    assert set(PAGE_TABLE["TornadoReactor"].values()) == {"asker", "own"}

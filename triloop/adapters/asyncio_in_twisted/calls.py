@@ -1,0 +1,71 @@
+"""What asyncio code asks a reactor to call runs in the context of the code that asked.
+
+Twisted's own reactors know no contexts: they run every call in the one that they were started in.
+For Twisted's code it stays so. A call that is asked for in a turn of the loop, by a task or a
+callback of asyncio's, is made to keep the context that it is asked for in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Any
+
+__all__ = ["CallsInContext", "InContext"]
+
+
+class InContext:
+    """A function that runs in a copy of the context in which this was made; for one call.
+
+    For all other purposes, in logs above all, it is the function.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.__wrapped__ = function
+        self._run = copy_context().run
+
+    def __call__(self, *args: Any, **kw: Any) -> Any:
+        """Call the function."""
+        return self._run(self.__wrapped__, *args, **kw)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__wrapped__, name)
+
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)
+
+
+class CallsInContext:
+    """Stands in for the methods by which a reactor is asked to call something.
+
+    Args:
+        reactor: the reactor, whose own methods are looked up now.
+        in_turn: whether the caller is in a turn of the loop.
+    """
+
+    def __init__(self, reactor: Any, in_turn: Callable[[], bool]) -> None:
+        self._later = reactor.callLater
+        self._from_thread = reactor.callFromThread
+        self._at_event = reactor.addSystemEventTrigger
+        self._in_turn = in_turn
+
+    def methods(self) -> dict[str, Callable[..., Any]]:
+        """The methods, by their names in the reactor."""
+        return {
+            "callLater": self._call_later,
+            "callFromThread": self._call_from_thread,
+            "addSystemEventTrigger": self._call_at_event,
+        }
+
+    def _call_later(self, delay: float, callable: Any, *args: Any, **kw: Any) -> Any:
+        return self._later(delay, self._kept(callable), *args, **kw)
+
+    def _call_from_thread(self, callable: Any, *args: Any, **kw: Any) -> Any:
+        return self._from_thread(self._kept(callable), *args, **kw)
+
+    def _call_at_event(self, phase: str, event: str, callable: Any, *args: Any, **kw: Any) -> Any:
+        return self._at_event(phase, event, self._kept(callable), *args, **kw)
+
+    def _kept(self, function: Any) -> Any:
+        # What cannot be called is for the reactor to refuse.
+        return InContext(function) if self._in_turn() and callable(function) else function
