@@ -7,8 +7,9 @@ import sys
 import weakref
 from typing import Any
 
+from triloop.default_loop import host_loops
 from triloop.origins import described, warn
-from triloop.private.twisted import is_waited_for
+from triloop.private.twisted import is_waited_for, runs_elsewhere
 
 __all__ = ["expect_reactor"]
 
@@ -20,28 +21,42 @@ def expect_reactor() -> None:
     """Have the global reactor run in the running loop; warn, once a loop, where it never will.
 
     A Deferred does not tell which reactor it waits for, or whether it waits for one. So there is
-    no warning while the global reactor has nothing to do, or the loop is in a reactor of its own.
+    no warning while the global reactor has nothing to do, or the loop has a reactor of its own.
     """
     reactor: Any = sys.modules.get("twisted.internet.reactor")
-    if reactor is None or getattr(reactor, "running", True):
+    if reactor is None:
         return
     loop = asyncio._get_running_loop()
     if loop is None or hasattr(loop, "reactor"):
         return
+    if getattr(reactor, "running", True):
+        if runs_elsewhere(reactor) and loop not in host_loops:
+            _warn_once(loop, f"{described(reactor)} and runs in another thread. {_THREADS}")
+        return
     has_ended = getattr(reactor, "_startedBefore", False) and not reactor._started
     if hasattr(reactor, "follow") and not has_ended:
         reactor.follow()
-    elif loop not in _warned and is_waited_for(reactor):
-        _warned.add(loop)
-        warn(_explained(reactor, loop, has_ended))
+    elif is_waited_for(reactor):
+        why = f"{reactor!r}, which was stopped for good" if has_ended else _idle(reactor)
+        _warn_once(loop, why)
 
 
-def _explained(reactor: Any, loop: asyncio.AbstractEventLoop, has_ended: bool) -> str:
-    silent = f"a Deferred is awaited in {loop!r}, but the global reactor"
-    if has_ended:
-        return f"{silent} ({reactor!r}) was stopped, and fires nothing any more"
+_THREADS = (
+    "A Deferred belongs to the reactor's thread: have the call made there by "
+    "threads.blockingCallFromThread() in a worker thread, or run the loop and the reactor in one "
+    "thread, by triloop.install()"
+)
+
+
+def _idle(reactor: Any) -> str:
     return (
-        f"{silent} is {described(reactor)} and does not run: what waits for it waits for ever. "
-        "Call triloop.install() before that, or have the loop run inside the reactor: by "
+        f"{described(reactor)} and does not run: what waits for it waits for ever. Call "
+        "triloop.install() before that, or have the loop run inside the reactor: by "
         "triloop.run(main(), loop_factory=triloop.new_event_loop)"
     )
+
+
+def _warn_once(loop: asyncio.AbstractEventLoop, why: str) -> None:
+    if loop not in _warned:
+        _warned.add(loop)
+        warn(f"a Deferred is awaited in {loop!r}, but the global reactor is {why}")

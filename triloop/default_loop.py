@@ -13,10 +13,12 @@ from typing import Any
 
 from triloop.private.cpython import current_loop
 
-__all__ = ["default_loop", "nested_loops", "usable_loop"]
+__all__ = ["default_loop", "host_loops", "nested_loops", "usable_loop"]
 
 #: The open loops that are guests of a reactor, which each shows as its ``reactor``.
 nested_loops: weakref.WeakSet[Any] = weakref.WeakSet()
+#: The loops that a reactor runs inside.
+host_loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
 
 
 def default_loop() -> asyncio.AbstractEventLoop:

@@ -12,10 +12,8 @@ from types import FrameType, ModuleType
 __all__ = ["caller", "described", "warn"]
 
 #: Packages whose frames are between the application and this one.
-_BETWEEN = frozenset({
-    "asyncio", "concurrent", "contextlib", "importlib", "runpy", "threading", "tornado", "triloop",
-    "twisted", "uvloop",
-})  # fmt: skip
+_BETWEEN = frozenset({"tornado", "triloop", "twisted", "uvloop"} | sys.stdlib_module_names)
+_BETWEEN -= {"__main__"}
 
 
 def caller() -> str:
@@ -96,8 +94,7 @@ def _origin(reactor: object) -> str | None:
 def _may_be_origin(module: object) -> bool:
     if not isinstance(module, ModuleType):
         return False
-    package = module.__name__.partition(".")[0]
-    return package not in _BETWEEN and package not in sys.stdlib_module_names - {"__main__"}
+    return module.__name__.partition(".")[0] not in _BETWEEN
 
 
 def _holds(module: ModuleType, reactor: object) -> bool:
@@ -148,4 +145,4 @@ def _installs_reactor(node: ast.AST) -> bool:
     module, _, name = called.rpartition(".")
     if name in {"installReactor", "install_reactor"}:
         return True
-    return name == "install" and module.endswith("reactor")
+    return name == "install" and module.endswith(("default", "reactor"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import os
 import re
 import socket
@@ -241,6 +242,39 @@ def awaiting_a_reactor_that_nothing_runs_is_warned_of() -> None:
             for call in reactor.getDelayedCalls():
                 call.cancel()
     assert threading.active_count() == 1
+
+
+def awaiting_a_reactor_of_another_thread_is_warned_of() -> None:
+    reactor: Any = importlib.import_module("twisted.internet.reactor")
+
+    async def main(*, warned: bool) -> None:
+        deferred: Deferred[int] = Deferred()
+        with contextlib.ExitStack() as stack:
+            if warned:
+                stack.enter_context(pytest.warns(RuntimeWarning, match="another thread"))
+            future = triloop.as_future(deferred)
+        deferred.callback(1)
+        assert await future == 1
+
+    def hosted() -> None:
+        """A thread with a reactor of its own awaits what that one fires."""
+        loop = asyncio.new_event_loop()
+        with contextlib.closing(loop), triloop.TornadoReactor(loop) as own:
+            own.callWhenRunning(lambda: triloop.as_deferred(main(warned=False), eager=True))
+            own.callWhenRunning(own.callLater, 0, own.stop)
+            own.run()
+
+    runs = threading.Event()
+    reactor.callWhenRunning(runs.set)
+    thread = threading.Thread(target=reactor.run, kwargs={"installSignalHandlers": False})
+    thread.start()
+    assert runs.wait(20)
+    try:
+        asyncio.run(main(warned=True))
+        hosted()
+    finally:
+        reactor.callFromThread(reactor.stop)
+        thread.join(20)
 
 
 def what_was_made_before_the_loop_happens_in_it() -> None:

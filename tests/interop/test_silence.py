@@ -15,6 +15,7 @@ PROGRAMS = [
     "a_call_from_the_wrong_thread_is_noticed_in_debug_mode",
     "a_call_is_made_by_the_loop_that_is_current_by_then",
     "awaiting_a_reactor_that_nothing_runs_is_warned_of",
+    "awaiting_a_reactor_of_another_thread_is_warned_of",
     "what_was_made_before_the_loop_happens_in_it",
 ]
 

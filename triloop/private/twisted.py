@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
+import threading
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 from twisted.internet import defer
+from twisted.python import threadable
 from twisted.python.failure import Failure
 
-__all__ = ["count_as_handled", "is_waited_for", "unreported_cancellations"]
+__all__ = ["count_as_handled", "is_waited_for", "runs_elsewhere", "unreported_cancellations"]
 
 _CANCELLED = (asyncio.CancelledError, defer.CancelledError)
 
@@ -72,3 +76,18 @@ def _startup_triggers(reactor: Any) -> list[Any]:
     triggers = [*event.before, *event.during, *event.after]
     own = getattr(reactor, "_reallyStartRunning", None)
     return [trigger for trigger in triggers if trigger[0] != own]
+
+
+def runs_elsewhere(reactor: Any) -> bool:
+    """Whether ``reactor`` runs in another thread; Twisted knows that of the last one only."""
+    if not getattr(reactor, "running", False):
+        return False
+    if threadable.ioThread in {None, threading.get_ident()}:
+        return False
+    host = getattr(reactor, "_asyncioEventloop", None)
+    if host is not None:
+        return asyncio._get_running_loop() is not host
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_locals.get("self") is not reactor:
+        frame = frame.f_back
+    return frame is None  # else its run() is under way here

@@ -9,11 +9,9 @@ import sys
 import threading
 from asyncio import events
 from contextvars import Context
-from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.error import ReactorNotRestartable
-from twisted.python import threadable
 
 from triloop.adapters.asyncio_in_twisted.guest import LoopGuest
 from triloop.adapters.asyncio_in_twisted.host import ReactorHost, check_able_to_run
@@ -29,6 +27,7 @@ from triloop.private.cpython import (
     put_back_task,
     set_aside_task,
 )
+from triloop.private.twisted import runs_elsewhere
 from triloop.process.loop_signals import SharedSignals
 
 if TYPE_CHECKING:
@@ -343,7 +342,7 @@ def _reactor_for(reactor: Any) -> tuple[Any, bool]:
     if reactor is None:
         from twisted.internet import reactor  # the global one, installed if there is none
 
-        own = _is_taken(reactor) or _runs_elsewhere(reactor)
+        own = _is_taken(reactor) or runs_elsewhere(reactor)
         return (LeanReactor() if own else reactor), own
     if _is_taken(reactor):
         raise ValueError(
@@ -351,7 +350,7 @@ def _reactor_for(reactor: Any) -> tuple[Any, bool]:
             "Give this one another, or close the other loop first"
         )
     check_able_to_run(reactor)
-    if _runs_elsewhere(reactor):
+    if runs_elsewhere(reactor):
         raise RuntimeError(
             f"{reactor!r} runs in another thread than the present one "
             f"({threading.current_thread().name}): make its loop there, by reactor.callFromThread()"
@@ -373,7 +372,7 @@ def refuse_within_running_loop(reactor: Any) -> None:
         return
     if reactor is None:
         reactor = sys.modules.get("twisted.internet.reactor")
-        if reactor is not None and (_is_taken(reactor) or _runs_elsewhere(reactor)):
+        if reactor is not None and (_is_taken(reactor) or runs_elsewhere(reactor)):
             reactor = None  # it would get one of its own
     if not _will_run(reactor):
         raise RuntimeError(
@@ -393,16 +392,3 @@ def _will_run(reactor: Any) -> bool:
 
 def _is_taken(reactor: object) -> bool:
     return any(loop.reactor is reactor for loop in nested_loops)
-
-
-def _runs_elsewhere(reactor: Any) -> bool:
-    """Whether ``reactor`` runs in another thread; Twisted knows that of the last one only."""
-    if not getattr(reactor, "running", False) or threadable.isInIOThread():
-        return False
-    host = getattr(reactor, "_asyncioEventloop", None)
-    if host is not None:
-        return events._get_running_loop() is not host
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_locals.get("self") is not reactor:
-        frame = frame.f_back
-    return frame is None  # else its run() is under way here

@@ -7,7 +7,7 @@ import socket
 import sys
 import warnings
 
-from triloop.default_loop import usable_loop
+from triloop.default_loop import host_loops, usable_loop
 from triloop.protocol import Callback, Cancellable
 
 __all__ = ["AsyncioHost", "check_host"]
@@ -27,8 +27,10 @@ class _Reader:
         self._loop = loop
         self._fd = fd
         loop.add_reader(fd, callback)
+        host_loops.add(loop)
 
     def cancel(self) -> None:
+        host_loops.discard(self._loop)
         # A closed loop has forgotten its readers, and would rather raise than say so.
         if not self._loop.is_closed():
             self._loop.remove_reader(self._fd)
