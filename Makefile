@@ -7,6 +7,7 @@
 #   make check                linters, types, import direction, changelog, documentation, engine coverage
 #   make test-all             the tests on every Python found, on the oldest and the newest dependencies
 #   make canary               the quick tests with the pre-releases of everything underneath
+#   make test-gui             real dialogs of Qt and GTK; installs both, on a Debian
 #   make test-upstream        the upstream suites alone
 #   make pythons              CPython 3.14 and 3.15 in .pythons, on a Debian that has neither
 #   make fuzz                 connections on our loops and the native ones, at random, for SECONDS=600
@@ -30,7 +31,7 @@ SECONDS ?= 600
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test test-quick test-upstream pythons canary check lint types imports fragments engine test-all fuzz coverage bench bench-docs docs clean
+.PHONY: demo test test-quick test-gui test-upstream pythons canary check lint types imports fragments engine test-all fuzz coverage bench bench-docs docs clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "triloop needs Python 3.10 or later; set PYTHON=...")'
@@ -49,6 +50,10 @@ test-quick: $(STAMP)
 
 test-upstream: $(STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/upstream
+
+test-gui: $(STAMP)
+	.ci/gui $(BIN)/python
+	xvfb-run --auto-servernum $(BIN)/python -m pytest -n 0 $(PYTEST_ARGS) tests/gui
 
 # From Debian unstable's packages, in a folder of their own: see the script.
 pythons:

@@ -34,6 +34,17 @@ for number, default in (
         signal.signal(number, default)
 
 
+#: Lanes of their own: these need more than the rest, and are collected only where they are named.
+LANES = ("tests/gui",)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the lanes that the command line does not name."""
+    lane = collection_path.relative_to(config.rootpath).as_posix()
+    named = any(Path(arg.split("::")[0]).as_posix().startswith(lane) for arg in config.args)
+    return True if lane in LANES and not named else None
+
+
 @implementer(ILogObserver)
 class LoggedErrors(logging.Handler):
     """Errors that were logged and not taken back; they fail the test."""
