@@ -20,7 +20,7 @@ from triloop.adapters.asyncio_in_twisted.streams import StreamTransport
 from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor
 from triloop.default_loop import nested_loops
 from triloop.embedding import Embedding
-from triloop.origins import warn
+from triloop.origins import remember, warn
 from triloop.private.cpython import (
     SelectorLoop,
     TimerHandle,
@@ -340,8 +340,11 @@ def _hide_this_frame(handle: asyncio.Handle) -> None:
 def _reactor_for(reactor: Any) -> tuple[Any, bool]:
     """The reactor for a new loop that is given ``reactor``, and whether it is the loop's own."""
     if reactor is None:
+        is_new = "twisted.internet.reactor" not in sys.modules
         from twisted.internet import reactor  # the global one, installed if there is none
 
+        if is_new:
+            remember(reactor)
         own = _is_taken(reactor) or runs_elsewhere(reactor)
         return (LeanReactor() if own else reactor), own
     if _is_taken(reactor):
