@@ -22,6 +22,7 @@ class InContext:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.__wrapped__ = function
+        self.__module__ = str(getattr(function, "__module__", ""))  # which the class has, too
         self._run = copy_context().run
 
     def __call__(self, *args: Any, **kw: Any) -> Any:
