@@ -6,7 +6,15 @@ from triloop.adapters.asyncio_in_twisted.ioloop import TwistedIOLoop
 from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop, new_event_loop
 from triloop.adapters.twisted_in_asyncio.install import install
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
-from triloop.awaitables import Convertible, as_deferred, as_future, wait
+from triloop.awaitables import (
+    Convertible,
+    as_deferred,
+    as_future,
+    await_anything,
+    returns_deferred,
+    returns_future,
+    wait,
+)
 from triloop.lifecycle.attach import attached
 from triloop.lifecycle.run import run
 
@@ -22,9 +30,12 @@ __all__ = [
     "as_deferred",
     "as_future",
     "attached",
+    "await_anything",
     "install",
     "new_event_loop",
     "resolve",
+    "returns_deferred",
+    "returns_future",
     "run",
     "wait",
 ]

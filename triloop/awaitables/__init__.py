@@ -8,13 +8,24 @@ Thread rule: all of it belongs to the thread of the event loop. Only a `concurre
 may complete elsewhere; what it completes with is delivered in the loop's thread.
 """
 
-from triloop.awaitables import plain_await, tornado_coroutines
+from triloop.awaitables import plain_await, tornado_coroutines, twisted_coroutines
 from triloop.awaitables.convertible import Convertible
+from triloop.awaitables.decorators import returns_deferred, returns_future
 from triloop.awaitables.deferreds import as_deferred
+from triloop.awaitables.everywhere import await_anything
 from triloop.awaitables.futures import as_future
 from triloop.awaitables.waiting import wait
 
-__all__ = ["Convertible", "as_deferred", "as_future", "wait"]
+__all__ = [
+    "Convertible",
+    "as_deferred",
+    "as_future",
+    "await_anything",
+    "returns_deferred",
+    "returns_future",
+    "wait",
+]
 
 plain_await.install()
+twisted_coroutines.install()
 tornado_coroutines.install()

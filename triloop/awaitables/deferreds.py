@@ -53,8 +53,6 @@ def as_deferred(x: Convertible[T], *, eager: bool = False) -> Deferred[T]:
 class Delivery:
     """Delivers one Future to a Deferred, which may be cancelled more than once meanwhile."""
 
-    __slots__ = ("_future", "_waiting")
-
     def __init__(self, future: asyncio.Future[Any]) -> None:
         self._future = future
         self._waiting: Deferred[Any] | None = None
@@ -63,16 +61,17 @@ class Delivery:
         """Make the Deferred; it has fired if the Future is done."""
         deferred = self._wait()
         if self._future.done():
-            self._done(self._future)
+            self.done(self._future)
         else:
-            self._future.add_done_callback(self._done)
+            self._future.add_done_callback(self.done)
         return deferred
 
     def _wait(self) -> Deferred[Any]:
         self._waiting = Deferred(self._cancel)
         return self._waiting.addCallback(self._ended)
 
-    def _done(self, future: asyncio.Future[Any]) -> None:
+    def done(self, future: asyncio.Future[Any]) -> None:
+        """Fire the Deferred, unless it has been fired: the Future is done."""
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
             waiting.callback(True)
@@ -80,8 +79,12 @@ class Delivery:
     def _cancel(self, deferred: Deferred[Any]) -> None:
         # Firing here keeps Deferred.cancel from firing CancelledError before the Future has ended:
         # a Task may take time to end, or refuse.
-        self._future.cancel()
         deferred.callback(False)
+        self.cancel_source()
+
+    def cancel_source(self) -> None:
+        """Cancel what the Future is to come to, or has come to: then nothing changes."""
+        self._future.cancel()
 
     def _ended(self, ended: bool) -> Any:
         """Give what the Future ended with, as a callback: so it may even be a Deferred."""

@@ -12,14 +12,15 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from triloop.awaitables.tasks import awaits_deferreds
+from triloop.awaitables import everywhere
+from triloop.awaitables.tasks import current_driver, may_await_deferreds
 from triloop.awaitables.waiter import await_deferred
 
 __all__ = ["install"]
 
 _FIX = (
     "a Task of asyncio does not take a Deferred: use await triloop.as_future(deferred) or "
-    "await triloop.wait(deferred)"
+    "await triloop.wait(deferred), or call triloop.await_anything() once"
 )
 
 _deferred_class: Any = Deferred
@@ -28,15 +29,15 @@ _twisteds_await = _deferred_class.__await__
 
 def install() -> None:
     """Put it in the place of Twisted's, which it calls wherever no Task may be concerned."""
-    _deferred_class.__await__ = _await
+    _deferred_class.__await__ = _deferred_class.__iter__ = _await
 
 
 def _await(deferred: Deferred[Any]) -> Generator[Any, Any, Any]:
     loop = asyncio._get_running_loop()
     if loop is None:
         return _twisteds_await(deferred)  # type: ignore[no-any-return]
-    if awaits_deferreds(loop):
-        return await_deferred(deferred)
+    if everywhere.is_on or may_await_deferreds(loop):
+        return await_deferred(deferred, driver=current_driver())
     return _explained(deferred)
 
 

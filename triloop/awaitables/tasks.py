@@ -8,15 +8,18 @@ import sys
 import weakref
 from collections.abc import Awaitable, Coroutine
 from contextvars import Context
-from typing import Any
+from typing import Any, cast
 
 from triloop.awaitables.convertible import T
+from triloop.awaitables.waiter import Driver
 from triloop.private.tasks import begin, new_task
 
-__all__ = ["awaits_deferreds", "begin_task", "create_task"]
+__all__ = ["begin_task", "create_task", "current_driver", "may_await_deferreds"]
 
-#: The tasks whose coroutines may await Deferreds.
-_tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+#: The tasks whose coroutines may await Deferreds, each with what drives it if it is not the loop.
+#: The driver is alive as long as something may go on with the task.
+_tasks: weakref.WeakKeyDictionary[asyncio.Task[Any], weakref.ref[Driver] | None]
+_tasks = weakref.WeakKeyDictionary()
 #: How many of them are being made: a task factory may have one begin at once.
 _being_made = 0
 
@@ -41,25 +44,39 @@ def create_task(
             task = loop.create_task(coroutine, **options)
     finally:
         _being_made -= 1
-    _tasks.add(task)
+    _tasks[task] = None
     return task
 
 
-def begin_task(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[T]) -> asyncio.Task[T]:
-    """Run ``awaitable`` to its first wait, at once, as a Task that may await Deferreds."""
+def begin_task(
+    loop: asyncio.AbstractEventLoop, awaitable: Awaitable[T], driver: Driver | None = None
+) -> asyncio.Task[T]:
+    """Run ``awaitable`` to its first wait, at once, as a Task that may await Deferreds.
+
+    KeyboardInterrupt and SystemExit end the Task as any exception does.
+    """
     task: asyncio.Task[T] = new_task()
-    _tasks.add(task)
+    _tasks[task] = None if driver is None else weakref.ref(driver)
     begin(task, loop, _coroutine(awaitable))
     return task
 
 
-def awaits_deferreds(loop: asyncio.AbstractEventLoop) -> bool:
+def may_await_deferreds(loop: asyncio.AbstractEventLoop) -> bool:
     """Whether the current task of ``loop``, which runs, may await Deferreds."""
     return _being_made > 0 or asyncio.current_task(loop) in _tasks
 
 
+def current_driver() -> Driver | None:
+    """What drives the current task, if it is not its loop."""
+    loop = asyncio._get_running_loop()
+    task = None if loop is None else asyncio.current_task(loop)
+    driver = None if task is None else _tasks.get(task)
+    return None if driver is None else driver()
+
+
 def _coroutine(awaitable: Awaitable[T]) -> Coroutine[Any, Any, T]:
-    return awaitable if inspect.iscoroutine(awaitable) else _awaited(awaitable)
+    is_one = inspect.iscoroutine(awaitable) or isinstance(awaitable, Coroutine)
+    return cast("Coroutine[Any, Any, T]", awaitable) if is_one else _awaited(awaitable)
 
 
 async def _awaited(awaitable: Awaitable[T]) -> T:

@@ -15,16 +15,19 @@ from triloop.awaitables.outcomes import CANCELLED, exception_of, raise_failure
 from triloop.awaited_reactor import expect_reactor
 from triloop.private.twisted import count_as_handled
 
-__all__ = ["Resume", "Waiter", "await_deferred", "await_future"]
+__all__ = ["Driver", "Waiter", "await_deferred", "await_future"]
 
 T = TypeVar("T")
 
 
-class Resume(Protocol):
-    """How a task goes on when the Deferred that it awaits has fired."""
+class Driver(Protocol):
+    """What runs a Task that goes on as soon as the Deferred that it awaits has fired."""
 
-    def __call__(self, step: Callable[[Any], object], waiter: Waiter, context: Context) -> None:
-        """Call ``step(waiter)`` in ``context``, now or later."""
+    #: The await that the Task is at, if that is one of a Deferred.
+    waiter: Waiter | None
+
+    def go_on(self, step: Callable[[Any], object], waiter: Waiter, context: Context) -> None:
+        """Call ``step(waiter)`` in ``context``."""
 
 
 class Waiter(Deferred[None]):
@@ -39,15 +42,15 @@ class Waiter(Deferred[None]):
     _asyncio_future_blocking = True
 
     def __init__(
-        self, source: Deferred[Any] | asyncio.Future[Any], resume: Resume | None = None
+        self, source: Deferred[Any] | asyncio.Future[Any], driver: Driver | None = None
     ) -> None:
         super().__init__()
         self._source: Deferred[Any] | asyncio.Future[Any] | None = source
-        self._resume = resume
+        self._driver = driver
         self._step: Callable[[Any], object] | None = None
         self._context: Context | None = None
         self._loop = asyncio._get_running_loop()
-        self._fired = False
+        self.has_fired = False
         self._driven_by_twisted = False
         self._outcome: Any = None
         self._cancelled_with: tuple[Any, ...] | None = None
@@ -64,8 +67,10 @@ class Waiter(Deferred[None]):
         """Note how the Task is woken."""
         self._step = step
         self._context = context
-        if self._fired:
-            self._wake_later()
+        if self.has_fired:
+            self.wake_later()
+        elif self._driver is not None:
+            self._driver.waiter = self
 
     def cancel(self, msg: Any = None) -> bool:  # type: ignore[override]  # a Task asks for the bool
         """Cancel what is waited for; the await goes on when that has come to its end.
@@ -77,11 +82,15 @@ class Waiter(Deferred[None]):
             return self._cancelled_with is not None
         if self._step is not None:
             self._cancelled_with = () if msg is None else (msg,)
+        self.cancel_source(msg)
+        return True
+
+    def cancel_source(self, msg: Any = None) -> None:
+        """Cancel what is waited for; the await gives what it comes to."""
         if isinstance(self._source, Deferred):
             self._source.cancel()
-        else:
+        elif self._source is not None:
             self._source.cancel(msg)
-        return True
 
     def result(self) -> None:  # type: ignore[override]  # what a Deferred has is an attribute
         """Asked by a Task that goes on; see the class."""
@@ -92,7 +101,7 @@ class Waiter(Deferred[None]):
         """Note how the coroutine goes on."""
         self._driven_by_twisted = True
         added: Deferred[Any] = super().addBoth(callback, *args, **kwargs)
-        if self._fired:
+        if self.has_fired:
             self.callback(None)
         return added
 
@@ -118,22 +127,31 @@ class Waiter(Deferred[None]):
 
     def _fire(self, outcome: Any) -> None:
         self._source = None
-        self._fired = True
+        self.has_fired = True
         self._outcome = outcome
         if self._driven_by_twisted:
             self.callback(None)
         elif self._step is None:
             pass  # fired before it was yielded
-        elif self._resume is not None and self._cancelled_with is None:
+        elif self._driver is not None and self._cancelled_with is None:
             assert self._context is not None
-            self._resume(self._step, self, self._context)
+            self._driver.waiter = None
+            self._driver.go_on(self._step, self, self._context)
         else:
-            self._wake_later()
+            self.wake_later()
 
-    def _wake_later(self) -> None:
+    def wake_later(self) -> None:
+        """Have the Task go on in the next pass of the loop."""
         assert self._loop is not None
         assert self._step is not None
         self._loop.call_soon(self._step, self, context=self._context)
+
+    def take_outcome(self) -> Any:
+        """Give the result of the Deferred, or the Failure that the driver is to see."""
+        outcome, self._outcome = self._outcome, None
+        if self._cancelled_with is not None:
+            return Failure(self._cancelled(outcome))
+        return outcome
 
     def take(self, translate: bool) -> Any:
         """Give the result of the Deferred, or raise what the driver is to see."""
@@ -151,7 +169,8 @@ class Waiter(Deferred[None]):
 
     def cancelled_error(self, *args: Any) -> BaseException:
         """The CancelledError of the driver's own library."""
-        kind = defer.CancelledError if self._driven_by_twisted else asyncio.CancelledError
+        by_twisted = self._driven_by_twisted or self._driver is not None
+        kind = defer.CancelledError if by_twisted else asyncio.CancelledError
         return kind(*args)
 
     def _cancelled(self, outcome: Any) -> BaseException:
@@ -166,13 +185,14 @@ class Waiter(Deferred[None]):
 
 
 def await_deferred(
-    deferred: Deferred[T], *, resume: Resume | None = None, translate: bool = False
+    deferred: Deferred[T], *, driver: Driver | None = None, translate: bool = False
 ) -> Generator[Any, Any, T]:
     """Wait for ``deferred``, whoever drives the coroutine.
 
     Args:
         deferred: What is waited for. Its result is the one at this place of its chain.
-        resume: How a Task goes on when it has fired; None: in the next pass of the loop.
+        driver: What runs the Task, if that goes on as soon as the Deferred has fired, and not in
+            the next pass of the loop.
         translate: Whether a cancelled Deferred raises the CancelledError of the driver's library,
             not Twisted's.
     """
@@ -188,20 +208,23 @@ def await_deferred(
                 del result
         del result
     expect_reactor()
-    waiter = Waiter(deferred, resume)
+    waiter = Waiter(deferred, driver)
     deferred.addBoth(waiter.deferred_fired)
     del deferred
     yield waiter
     return waiter.take(translate)  # type: ignore[no-any-return]
 
 
-def await_future(future: asyncio.Future[T]) -> Generator[Any, Any, T]:
+def await_future(
+    future: asyncio.Future[T], *, driver: Driver | None = None
+) -> Generator[Any, Any, T]:
     """Wait for ``future``, whoever drives the coroutine.
 
-    A cancelled Future raises the CancelledError of the driver's own library.
+    A cancelled Future raises the CancelledError of the driver's own library. See
+    :func:`await_deferred` for ``driver``.
     """
     if not future.done() or future.cancelled():
-        waiter = Waiter(future)
+        waiter = Waiter(future, driver)
         future.add_done_callback(waiter.future_done)
         yield waiter
         if future.cancelled():

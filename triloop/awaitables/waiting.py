@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 
 from triloop.awaitables.convertible import Convertible, T, check_convertible
 from triloop.awaitables.futures import as_future
+from triloop.awaitables.tasks import current_driver
 from triloop.awaitables.waiter import await_deferred, await_future
 
 __all__ = ["wait"]
@@ -42,8 +43,8 @@ def wait(x: Convertible[T]) -> Coroutine[Any, Any, T]:
 
 async def _wait(x: Convertible[T]) -> T:
     if isinstance(x, Deferred):
-        return await _Steps(await_deferred(x, translate=True))
-    return await _Steps(await_future(as_future(x)))
+        return await _Steps(await_deferred(x, driver=current_driver(), translate=True))
+    return await _Steps(await_future(as_future(x), driver=current_driver()))
 
 
 class _Steps(Generic[T]):

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar, cast
 
+from triloop import awaitables
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
 from triloop.default_loop import usable_loop
 from triloop.lifecycle.attach import enter, global_reactor
@@ -24,6 +25,7 @@ def run(
     *,
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
     debug: bool | None = None,
+    await_anything: bool = False,
 ) -> T | None:
     """As :func:`asyncio.run`, with the global reactor attached from the beginning to the end.
 
@@ -37,6 +39,8 @@ def run(
     :param main: the coroutine to run.
     :param loop_factory: makes the loop; None: the default one's.
     :param debug: the loop's debug mode; None leaves it as it is.
+    :param await_anything: whether plain code may await anything meanwhile; see
+        :func:`triloop.await_anything`.
     :returns: what ``main`` returns; None when ``reactor.stop()`` or SIGTERM ended it.
     :raises RuntimeError: within a running loop.
     :raises TypeError: when ``main`` is no coroutine, or ``loop_factory`` makes no loop.
@@ -55,7 +59,8 @@ def run(
         loop.set_debug(debug)
     asyncio.set_event_loop(loop)
     try:
-        return _run_in(loop, main)
+        with awaitables.await_anything() if await_anything else contextlib.nullcontext():
+            return _run_in(loop, main)
     finally:
         asyncio.set_event_loop(None)
         loop.close()

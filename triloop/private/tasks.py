@@ -55,13 +55,16 @@ def step(
         RuntimeError: ``context`` has been entered already. Nothing was done.
     """
     with _running(loop):
-        left = _leave(loop)
+        suspended = asyncio.current_task(loop)
+        if suspended is not None:
+            asyncio.tasks._leave_task(loop, suspended)
         try:
             context.run(callback, *args)
         except (KeyboardInterrupt, SystemExit):
             pass  # the task has it
         finally:
-            _return(loop, left)
+            if suspended is not None:
+                asyncio.tasks._enter_task(loop, suspended)
 
 
 class _FirstStep:
@@ -80,21 +83,6 @@ class _FirstStep:
         self.context = context
 
 
-def _leave(loop: asyncio.AbstractEventLoop) -> asyncio.Task[Any] | None:
-    """Suspend the current task of ``loop``, if there is one."""
-    if sys.version_info >= (3, 12):
-        return asyncio.tasks._swap_current_task(loop, None)  # type: ignore[attr-defined,no-any-return]
-    left = asyncio.current_task(loop)
-    if left is not None:
-        asyncio.tasks._leave_task(loop, left)
-    return left
-
-
-def _return(loop: asyncio.AbstractEventLoop, left: asyncio.Task[Any] | None) -> None:
-    if left is not None:
-        asyncio.tasks._enter_task(loop, left)
-
-
 @contextlib.contextmanager
 def _running(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     """Have ``loop`` be the running one, for what asks for it, and for the Task."""
@@ -110,3 +98,9 @@ def _running(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     finally:
         del private.is_running
         asyncio._set_running_loop(before)
+
+
+def end_in_silence(task: asyncio.Task[Any]) -> None:
+    """Have nothing logged if ``task`` is forgotten before it has ended."""
+    private: Any = task
+    private._log_destroy_pending = False
