@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import weakref
 from typing import Any
+
+from twisted.python import threadable
 
 from triloop.default_loop import host_loops
 from triloop.origins import described, warn
@@ -26,17 +29,24 @@ def expect_reactor() -> None:
     reactor: Any = sys.modules.get("twisted.internet.reactor")
     if reactor is None:
         return
-    loop = asyncio._get_running_loop()
-    if loop is None or hasattr(loop, "reactor"):
-        return
-    if getattr(reactor, "running", True):
-        if runs_elsewhere(reactor) and loop not in host_loops:
+    if not getattr(reactor, "running", True):
+        loop = asyncio._get_running_loop()
+        if loop is not None:
+            _expect_start(reactor, loop)
+    elif threadable.ioThread != threading.get_ident() and runs_elsewhere(reactor):
+        loop = asyncio._get_running_loop()
+        if loop is not None and not (hasattr(loop, "reactor") or loop in host_loops):
             _warn_once(loop, f"{described(reactor)} and runs in another thread. {_THREADS}")
-        return
+
+
+def _expect_start(reactor: Any, loop: asyncio.AbstractEventLoop) -> None:
+    """Have a reactor that does not run start in ``loop``, or warn."""
     has_ended = getattr(reactor, "_startedBefore", False) and not reactor._started
+    has_another = hasattr(loop, "reactor")
     if hasattr(reactor, "follow") and not has_ended:
-        reactor.follow()
-    elif is_waited_for(reactor):
+        if not has_another or is_waited_for(reactor):
+            reactor.follow()
+    elif not has_another and is_waited_for(reactor):
         why = f"{reactor!r}, which was stopped for good" if has_ended else _idle(reactor)
         _warn_once(loop, why)
 

@@ -1,31 +1,61 @@
-"""The lifecycle table: what each event does to a reactor in each phase."""
+"""The life of a reactor: what each event does in each state. The table is the machine.
+
+It knows no framework. A reactor hands it events, and it calls back for what there is to do; what an
+error is called in Twisted is for the reactor to know. Both directions use it: a TornadoReactor for
+its own life, and the host of a ReactorEventLoop for that of the reactor that it was given.
+
+::
+
+    RESTING -> DUE -> RUNNING -> STOPPING -> WINDING -> SHUTTING -> ENDED
+                         |
+                         +-> CRASHED
+"""
 
 from __future__ import annotations
 
 import enum
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
 
-from twisted.internet.error import (
-    ReactorAlreadyRunning,
-    ReactorNotRestartable,
-    ReactorNotRunning,
-)
+__all__ = [
+    "TABLE",
+    "Action",
+    "Event",
+    "Lifecycle",
+    "Refusal",
+    "RefusedError",
+    "State",
+    "Step",
+    "outcome",
+    "table_text",
+]
 
-__all__ = ["TABLE", "Event", "Phase", "phase_of", "table_text"]
 
-
-class Phase(enum.Enum):
+class State(enum.Enum):
     """Where a reactor stands."""
 
+    #: It was not started, or was shut down and may be started again; the next use has it start.
     RESTING = "resting"
+    #: It starts as soon as its loop runs.
+    DUE = "due"
     RUNNING = "running"
+    #: ``stop()`` was called; the pass of the main loop in which that was goes on.
     STOPPING = "stopping"
+    #: What asyncio has in a loop that ends with the reactor is brought to its end.
+    WINDING = "winding down"
+    #: Its shutdown triggers have been fired, and some are waited for.
+    SHUTTING = "shutting down"
+    #: It was left by ``crash()``, or by its loop. Only a run or a block starts it again.
+    CRASHED = "crashed"
+    #: It was stopped.
     ENDED = "ended"
 
 
 class Event(enum.Enum):
-    """What may be done to a reactor."""
+    """What may be done to a reactor, and what may happen to it."""
 
+    USE = "any use"
     RUN = "run()"
     RUN_RESTARTABLE = "run(), if restartable"
     ATTACH = "attached(), on entering"
@@ -33,61 +63,285 @@ class Event(enum.Enum):
     STOP = "stop()"
     CRASH = "crash()"
     SHUT_DOWN = 'fireSystemEvent("shutdown")'
+    FORK = "os.fork(), in the child"
+    EXIT = "the end of the process"
+    #: Its own loop does not run, and another one takes it.
+    MOVE = "moving to another loop"
+    #: Its loop runs, or its own startup events are fired.
+    START = "its loop running"
+    #: The pass of the main loop in which ``stop()`` was called is over.
+    PASSED = "the pass being over"
+    WOUND = "asyncio's work being over"
+    #: The last of the shutdown triggers has been fired.
+    CLOSE = "the triggers being through"
+    #: What its run has left, threads above all, has ended too.
+    REST = "all being over"
 
 
-#: What each event does in each phase: the phase it leads to, or the error that it is.
-TABLE: Final[dict[Phase, dict[Event, Phase | type[Exception]]]] = {
-    Phase.RESTING: {
-        Event.RUN: Phase.RUNNING,
-        Event.RUN_RESTARTABLE: Phase.RUNNING,
-        Event.ATTACH: Phase.RUNNING,
-        Event.LEAVE: Phase.RESTING,
-        Event.STOP: ReactorNotRunning,
-        Event.CRASH: Phase.RESTING,
-        Event.SHUT_DOWN: Phase.RESTING,
+class Action(enum.Enum):
+    """What a reactor does when the table says so."""
+
+    SCHEDULE = "have the loop start it"
+    START = "fire the startup triggers, and take turns"
+    VISIT = "the same, in a loop that somebody else runs"
+    CEDE = "leave the end of the loop to others"
+    REATTACH = "take turns in the loop that it moved to"
+    STOP = "note the stop, and have the present pass be the last"
+    WIND_DOWN = "end what asyncio has in the loop, or say at once that there is nothing to end"
+    HURRY = "wait for that no longer"
+    FIRE = "fire the shutdown triggers"
+    LEAVE = "leave the loop, and end its run if that is the reactor's own"
+    CLOSE = "give back all descriptors"
+    REST = "forget that it was stopped"
+
+
+class Refusal(enum.Enum):
+    """Why an event is an error, by the name of the error."""
+
+    ALREADY_RUNNING = "ReactorAlreadyRunning"
+    NOT_RUNNING = "ReactorNotRunning"
+    NOT_RESTARTABLE = "ReactorNotRestartable"
+    ABOUT_TO_STOP = "RuntimeError"
+
+
+class RefusedError(Exception):
+    """An event that is an error in the present state, which stays as it is.
+
+    Args:
+        refusal: Why.
+    """
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.value)
+        self.refusal = refusal
+
+
+@dataclass(frozen=True)
+class Step:
+    """What an event does.
+
+    Args:
+        state: The state that it leads to; None for the present one.
+        actions: What the reactor does then.
+    """
+
+    state: State | None
+    actions: tuple[Action, ...] = ()
+
+
+def _to(state: State | None, *actions: Action) -> Step:
+    return Step(state, actions)
+
+
+def _each(states: Iterable[State], step: Step | Refusal) -> dict[State, Step | Refusal]:
+    return dict.fromkeys(states, step)
+
+
+_STOPPED: Final = (State.STOPPING, State.WINDING, State.SHUTTING)
+_STARTED: Final = (State.RUNNING, *_STOPPED)
+_NOT_STARTED: Final = (State.RESTING, State.DUE, State.CRASHED)
+
+#: What each event does in each state. In a state that is not named it does nothing.
+TABLE: Final[Mapping[Event, Mapping[State, Step | Refusal]]] = {
+    Event.USE: {
+        State.RESTING: _to(State.DUE, Action.SCHEDULE),
     },
-    Phase.RUNNING: {
-        Event.RUN: ReactorAlreadyRunning,
-        Event.RUN_RESTARTABLE: ReactorAlreadyRunning,
-        Event.ATTACH: Phase.RUNNING,
-        Event.LEAVE: Phase.RESTING,
-        Event.STOP: Phase.STOPPING,
-        Event.CRASH: Phase.RESTING,
-        Event.SHUT_DOWN: Phase.RESTING,
+    Event.RUN: {
+        **_each(_NOT_STARTED, _to(State.DUE, Action.SCHEDULE)),
+        **_each(_STARTED, Refusal.ALREADY_RUNNING),
+        State.ENDED: Refusal.NOT_RESTARTABLE,
     },
-    Phase.STOPPING: {
-        Event.RUN: ReactorAlreadyRunning,
-        Event.RUN_RESTARTABLE: ReactorAlreadyRunning,
-        Event.ATTACH: RuntimeError,
-        Event.LEAVE: Phase.RESTING,
-        Event.STOP: ReactorNotRunning,
-        Event.CRASH: Phase.ENDED,
-        Event.SHUT_DOWN: Phase.ENDED,
+    Event.RUN_RESTARTABLE: {
+        **_each((*_NOT_STARTED, State.ENDED), _to(State.DUE, Action.SCHEDULE)),
+        **_each(_STARTED, Refusal.ALREADY_RUNNING),
     },
-    Phase.ENDED: {
-        Event.RUN: ReactorNotRestartable,
-        Event.RUN_RESTARTABLE: Phase.RUNNING,
-        Event.ATTACH: Phase.RUNNING,
-        Event.LEAVE: Phase.RESTING,
-        Event.STOP: ReactorNotRunning,
-        Event.CRASH: Phase.ENDED,
-        Event.SHUT_DOWN: Phase.ENDED,
+    Event.ATTACH: {
+        **_each((*_NOT_STARTED, State.ENDED), _to(State.RUNNING, Action.VISIT)),
+        **_each(_STOPPED, Refusal.ABOUT_TO_STOP),
+    },
+    Event.LEAVE: {
+        State.RUNNING: _to(State.STOPPING, Action.STOP),
+        State.WINDING: _to(None, Action.HURRY),
+        # It was left in the middle of its work, and gets a proper end.
+        State.CRASHED: _to(State.STOPPING, Action.VISIT, Action.STOP),
+    },
+    Event.STOP: {
+        **_each((State.RESTING, State.DUE, State.ENDED), Refusal.NOT_RUNNING),
+        State.RUNNING: _to(State.STOPPING, Action.STOP),
+        State.CRASHED: _to(State.ENDED, Action.STOP),  # so Twisted has it
+        State.STOPPING: Refusal.NOT_RUNNING,
+        State.WINDING: _to(None, Action.HURRY),
+        State.SHUTTING: Refusal.NOT_RUNNING,
+    },
+    Event.CRASH: {
+        State.RUNNING: _to(State.CRASHED, Action.LEAVE),
+        **_each(_STOPPED, _to(State.ENDED, Action.LEAVE)),
+    },
+    Event.SHUT_DOWN: {
+        **_each((*_NOT_STARTED, State.RUNNING, State.ENDED), _to(None, Action.FIRE)),
+        **_each(_STOPPED, _to(State.SHUTTING, Action.FIRE)),
+    },
+    Event.FORK: {
+        **_each((State.DUE, *_STARTED), _to(State.DUE, Action.SCHEDULE)),
+    },
+    Event.EXIT: {
+        State.RUNNING: _to(State.STOPPING, Action.CEDE, Action.STOP),
+        State.STOPPING: _to(None, Action.CEDE),
+        State.WINDING: _to(None, Action.CEDE, Action.HURRY),
+        State.SHUTTING: _to(None, Action.CEDE),
+    },
+    Event.MOVE: {
+        **_each((State.RESTING, State.DUE), _to(State.DUE, Action.SCHEDULE)),
+        **_each(_STARTED, _to(None, Action.REATTACH)),
+    },
+    Event.START: {
+        **_each((*_NOT_STARTED, State.ENDED), _to(State.RUNNING, Action.START)),
+        **_each(_STARTED, Refusal.ALREADY_RUNNING),
+    },
+    Event.PASSED: {
+        **_each((State.RUNNING, State.STOPPING), _to(State.WINDING, Action.WIND_DOWN)),
+        # It is over already: somebody fires the shutdown by hand.
+        **_each((State.WINDING, State.SHUTTING), _to(State.SHUTTING, Action.FIRE)),
+    },
+    Event.WOUND: {
+        State.WINDING: _to(State.SHUTTING, Action.FIRE),
+    },
+    Event.CLOSE: {
+        **_each(_NOT_STARTED, _to(State.RESTING, Action.CLOSE)),
+        State.ENDED: _to(None, Action.CLOSE),
+    },
+    Event.REST: {
+        **_each((*_NOT_STARTED, State.ENDED), _to(State.RESTING, Action.REST)),
     },
 }
 
+_NOTHING: Final = Step(None)
+_STARTS: Final = frozenset({Action.START, Action.VISIT})
+
+
+class Lifecycle:
+    """The state of one reactor, and the one place that changes it.
+
+    Args:
+        actions: How the reactor does what the table says.
+        state: Where it stands.
+
+    All methods belong to the reactor's thread.
+    """
+
+    def __init__(
+        self, actions: Mapping[Action, Callable[[], object]], state: State = State.RESTING
+    ) -> None:
+        self._actions = actions
+        self.state = state
+        #: Whether it was ever started, in this process.
+        self.has_run = state in _STARTED
+        #: Called in the place of a ``stop()``, by what runs a main coroutine and ends that first.
+        self.holder: Callable[[], object] | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether it has been started, and not left since."""
+        return self.state in _STARTED
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it was told to stop, and has not ended."""
+        return self.state in _STOPPED
+
+    def handle(self, event: Event) -> None:
+        """Do what an event does in the present state.
+
+        Args:
+            event: What happens.
+
+        Raises:
+            RefusedError: It is an error in this state.
+        """
+        step = TABLE[event].get(self.state, _NOTHING)
+        if isinstance(step, Refusal):
+            raise RefusedError(step)
+        if step.state is not None:
+            self.state = step.state
+        for action in step.actions:
+            self.has_run |= action in _STARTS
+            self._actions[action]()
+
+    def stop(self) -> None:
+        """Hand over ``stop()``: to the holder, where there is one.
+
+        Raises:
+            RefusedError: The reactor does not run, or stops already.
+        """
+        if self.holder is not None and self.state is State.RUNNING:
+            self.holder()
+        else:
+            self.handle(Event.STOP)
+
+    def forget(self) -> None:
+        """Do nothing any more, whatever happens: the reactor belongs to others again."""
+        self._actions = dict.fromkeys(Action, lambda: None)
+        self.holder = None
+
+    def fork(self) -> None:
+        """Begin anew in a child that ``os.fork`` has made; it starts there if it had or was to."""
+        self.has_run = False
+        self.holder = None
+        self.handle(Event.FORK)
+
+
+def outcome(state: State, event: Event) -> State | Refusal:
+    """Where an event leads in the end: once all is over that it sets off.
+
+    Args:
+        state: The state before.
+        event: What happens.
+
+    Returns:
+        The state afterwards, or why it is refused.
+    """
+    life: Lifecycle
+
+    def follow(*events: Event) -> Callable[[], None]:
+        def happen() -> None:
+            for one in events:
+                life.handle(one)
+
+        return happen
+
+    def leave_and_close() -> None:
+        if life.started:
+            life.handle(Event.CRASH)
+        life.handle(Event.CLOSE)
+
+    actions: dict[Action, Callable[[], object]] = {
+        **dict.fromkeys(Action, follow()),
+        Action.SCHEDULE: follow(Event.START) if event is not Event.USE else follow(),
+        Action.STOP: follow(Event.PASSED),
+        Action.WIND_DOWN: follow(Event.WOUND),
+        Action.HURRY: follow(Event.WOUND),
+        Action.FIRE: leave_and_close,
+    }
+    life = Lifecycle(actions, state)
+    try:
+        life.handle(event)
+    except RefusedError as refused:
+        return refused.refusal
+    if event is Event.LEAVE:
+        leave_and_close()
+        life.handle(Event.REST)
+    return life.state
+
+
+#: What the users of a reactor do to it, and in which states they find it.
+_PUBLIC = (
+    *(Event.RUN, Event.RUN_RESTARTABLE, Event.ATTACH, Event.LEAVE),
+    *(Event.STOP, Event.CRASH, Event.SHUT_DOWN),
+)
+
 
 def table_text() -> list[list[str]]:
-    """The table in words: a line of the phases, then one for each event."""
-    lines = [["", *(phase.value for phase in TABLE)]]
-    for event in Event:
-        outcomes = [TABLE[phase][event] for phase in TABLE]
-        cells = [one.value if isinstance(one, Phase) else one.__name__ for one in outcomes]
-        lines.append([event.value, *cells])
+    """The table in words: a line of the states, then one for each event of a reactor's users."""
+    lines = [["", *(state.value for state in State)]]
+    lines += [[event.value, *(outcome(state, event).value for state in State)] for event in _PUBLIC]
     return lines
-
-
-def phase_of(reactor: Any) -> Phase:
-    """Where ``reactor`` stands, by what Twisted itself remembers of it."""
-    if reactor._startedBefore:
-        return Phase.STOPPING if reactor._started else Phase.ENDED
-    return Phase.RUNNING if reactor._started else Phase.RESTING

@@ -165,7 +165,7 @@ def discard(reactor: Any) -> None:
 def _cancel_call_of_stop(reactor: Any) -> None:
     """AsyncioSelectorReactor wakes itself by a call for its stop, and may have stopped before."""
     for call in reactor.getDelayedCalls():
-        if call.func.__module__ == AsyncioSelectorReactor.__module__:
+        if call.func.__qualname__.startswith("AsyncioSelectorReactor.stop."):
             call.cancel()
 
 

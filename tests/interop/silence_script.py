@@ -21,6 +21,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.error import AlreadyCancelled
 from twisted.internet.protocol import Factory, ProcessProtocol, Protocol
+from twisted.internet.selectreactor import SelectReactor
 from twisted.internet.task import LoopingCall, deferLater
 
 import triloop
@@ -285,6 +286,8 @@ def what_was_made_before_the_loop_happens_in_it() -> None:
 
     assert asyncio.run(main(deferLater(reactor, 0.01, int))) == 0
     assert asyncio.run(main(deferLater(reactor, 0.01, int))) == 0
+    with contextlib.closing(triloop.new_event_loop(SelectReactor())) as loop:
+        assert loop.run_until_complete(main(deferLater(reactor, 0.01, int))) == 0
 
 
 if __name__ == "__main__":

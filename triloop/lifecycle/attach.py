@@ -13,7 +13,6 @@ from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop
 from triloop.adapters.twisted_in_asyncio.install import install
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
 from triloop.origins import described
-from triloop.states import TABLE, Event, phase_of
 
 __all__ = ["attached", "enter", "global_reactor"]
 
@@ -44,7 +43,7 @@ async def attached() -> AsyncIterator[Any]:
     try:
         yield reactor
     finally:
-        await reactor.stay.leave()
+        await reactor.visit.leave()
 
 
 def global_reactor() -> Any:
@@ -90,16 +89,14 @@ async def enter(reactor: TornadoReactor) -> None:
 
     :raises RuntimeError: when it runs in another loop, or is about to stop for another reason.
     """
-    await reactor.stay.over()
-    if TABLE[phase_of(reactor)][Event.ATTACH] is RuntimeError:
-        raise RuntimeError("this reactor is about to stop: wait for that before attaching it again")
-    reactor.stay.enter()
+    await reactor.visit.over()
+    reactor.visit.enter()
     started = asyncio.get_running_loop().create_future()
     reactor.callWhenRunning(_resolve, started)
     try:
         await started
     except BaseException:
-        await reactor.stay.leave()
+        await reactor.visit.leave()
         raise
 
 

@@ -3,8 +3,9 @@
 Tasks are cancelled and awaited, asynchronous generators closed, the default executor shut down;
 then come Twisted's shutdown triggers and its thread pool; then the loop is closed. An entry point
 that closes its loop does all of this; the stop of a reactor that owns the run, all but the closing
-(:mod:`triloop.adapters.orderly_stop`). One that gives its loop back, to be run again, does not;
-what is left is done when the interpreter exits.
+(:mod:`triloop.adapters.winding`). One that gives its loop back, to be run again, does not;
+what is left is done when the interpreter exits, within :data:`EXIT_SECONDS`: what is not over then
+is named on stderr, and left behind.
 """
 
 from __future__ import annotations
@@ -13,20 +14,30 @@ import asyncio
 import atexit
 import concurrent.futures.thread  # before its hook is called, ours has to be
 import contextlib
+import sys
 import threading
+import time
+import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from twisted.internet.base import ReactorBase
+from twisted.python.threadpool import ThreadPool
 
 from triloop.adapters.asyncio_in_twisted.host import driven_reactors
 from triloop.adapters.asyncio_in_twisted.loop import open_loops
-from triloop.adapters.orderly_stop import end_tasks
 from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor, all_reactors
-from triloop.private.cpython import reopen
+from triloop.adapters.winding import end_tasks
+from triloop.private.cpython import leave_behind, reopen
+from triloop.process.signal_handlers import reset_handlers
+from triloop.states import Event
 
-__all__ = ["run_through", "wind_down"]
+__all__ = ["EXIT_SECONDS", "run_through", "wind_down"]
+
+#: Seconds that the end of the process may take, in all. What is not over then is left behind.
+EXIT_SECONDS = 5.0
+#: Seconds between two looks for calls of threads that are waited for.
+_LOOK = 0.02
 
 _Step = Callable[[], Coroutine[Any, Any, None]]
 
@@ -65,55 +76,138 @@ def run_through(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]
 
 
 def _end_with_process() -> None:
-    """Do what nobody has done by the time that the interpreter exits.
+    """Do what nobody has done by the time that the interpreter exits, within a bound.
 
     No thread may be started any more: Python 3.12 refuses it. So threads are waited for here, and
     not by others.
     """
+    if threading.current_thread() is threading.main_thread():
+        reset_handlers(())  # a signal ends the process now, and not a reactor
+    ending = _Ending(time.monotonic() + EXIT_SECONDS)
     guests = [
-        one for one in all_reactors() if one.has_run and not one._asyncioEventloop.is_running()
+        one
+        for one in all_reactors()
+        if one.lifecycle.has_run and not one._asyncioEventloop.is_running()
     ]
-    nested = [loop for loop in open_loops() if loop.has_run and not loop.is_running()]
+    nested = [loop for loop in open_loops() if loop.lifecycle.has_run and not loop.is_running()]
     for reactor in guests:
-        reactor.stay.forget_loop()
-        if not reactor._asyncioEventloop.is_closed():
-            run_through(reactor._asyncioEventloop, reactor.orderly_stop.waited_at_exit())
+        reactor.visit.forget_loop()
+        ending.run(reactor._asyncioEventloop, reactor.wound_at_exit)
     loops = dict.fromkeys((*nested, *(reactor._asyncioEventloop for reactor in guests)))
     for loop in loops:
-        if not loop.is_closed():
-            _take(loop, _steps(loop)[:-1])
+        for step in _steps(loop)[:-1]:
+            ending.run(loop, step)
     # What concurrent.futures would do itself in a moment; its threads come before Twisted's end.
     concurrent.futures.thread._python_exit()
     for loop in loops:
         reopen(loop)  # what was its executor has ended, and nobody needs to wait for it
     for reactor in guests:
-        _end_guest(reactor)
+        ending.attempt(_end_guest, reactor, ending)
     for host in driven_reactors():
-        _end_host(host)
+        ending.attempt(_end_host, host, ending)
 
 
-def _end_guest(reactor: TornadoReactor) -> None:
+class _Ending:
+    """The end of the process: a bound on all that is still to be done.
+
+    Args:
+        deadline: When to give up, in the seconds of ``time.monotonic``.
+    """
+
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
+
+    def left(self) -> float:
+        """Seconds until the bound; 0 when it has passed."""
+        return max(0.0, self._deadline - time.monotonic())
+
+    def give_up(self, what: object) -> None:
+        """Say on stderr what is not waited for any more."""
+        sys.stderr.write(
+            f"triloop: gave up on {what}, which was not over {EXIT_SECONDS:g} seconds after the "
+            "end of the program\n"
+        )
+
+    def attempt(self, step: Callable[..., object], *args: Any) -> None:
+        """Take a step; whatever it raises is reported, and the next one is taken."""
+        try:
+            step(*args)
+        except BaseException:  # noqa: BLE001 - nobody is left to hear of it but stderr
+            traceback.print_exc()
+
+    def run(self, loop: asyncio.AbstractEventLoop, step: _Step) -> None:
+        """Run a coroutine to its end in a loop that does not run; not in one that is closed."""
+        if not loop.is_closed():
+            self.attempt(self._run, loop, step)
+
+    def _run(self, loop: asyncio.AbstractEventLoop, step: _Step) -> None:
+        task = loop.create_task(step())
+        task.add_done_callback(lambda _: loop.stop())
+        bound = loop.call_later(self.left(), loop.stop)
+        while not task.done():
+            loop.run_forever()
+            if not task.done() and not self.left():
+                self.give_up(f"{task!r} in {loop!r}")
+                return
+        bound.cancel()
+        task.result()
+
+    def join(self, reactor: Any, pool: ThreadPool) -> None:
+        """Have the threads of a reactor's pool end; they may still have calls for the reactor."""
+        pool.adjustPoolsize(0, 0)
+        while busy := [thread for thread in pool.threads if thread.is_alive()]:
+            if not self.left():
+                for thread in busy:
+                    self.give_up(f"{thread!r} of the thread pool of {reactor!r}")
+                    leave_behind(thread)
+                return
+            busy[0].join(_LOOK)
+            if reactor.threadCallQueue:
+                reactor.runUntilCurrent()
+        pool.stop()
+
+
+def _end_guest(reactor: TornadoReactor, ending: _Ending) -> None:
     """Shut a reactor down after the loop that it ran in, which may be closed by now."""
-    if reactor._started:
+    if reactor.lifecycle.started:
         if reactor._asyncioEventloop.is_closed():
             reactor.move(asyncio.new_event_loop())
-        reactor._owns_run = True  # nothing goes on that waiting for threads could block
-        run_through(reactor._asyncioEventloop, reactor.stay.shut_down())
-    elif reactor.threadpool is not None:
-        ReactorBase._stopThreadPool(reactor)
+        ending.run(reactor._asyncioEventloop, lambda: reactor.visit.shut_down(Event.EXIT))
+    for pool in (reactor.threadpool, reactor.visit.unjoined):
+        if isinstance(pool, ThreadPool):
+            ending.join(reactor, pool)
 
 
-def _end_host(reactor: Any) -> None:
+def _end_host(reactor: Any, ending: _Ending) -> None:
     """Have a reactor that was only ever run for its guest, and left by crash, run to its end."""
     closed = isinstance(reactor, LeanReactor) and reactor.is_closed
-    if not (closed or reactor.running or reactor._startedBefore):
-        reactor.callWhenRunning(reactor.stop)
-        reactor.run(installSignalHandlers=False)
+    if closed or reactor.running or reactor._startedBefore:
+        return
+    pool = reactor.threadpool
+    if pool is not None:
+        pool.stop = _nothing  # it would wait for its threads without a bound
+    reactor.callWhenRunning(reactor.stop)
+    bound = reactor.callLater(ending.left(), _leave, reactor, ending)
+    reactor.run(installSignalHandlers=False)
+    if bound.active():
+        bound.cancel()
+    if pool is not None:
+        del pool.stop
+        ending.join(reactor, pool)
+
+
+def _nothing() -> None:
+    """What a pool does when it is stopped elsewhere."""
+
+
+def _leave(reactor: Any, ending: _Ending) -> None:
+    ending.give_up(f"the shutdown triggers of {reactor!r}")
+    reactor.crash()
 
 
 def _close_loops() -> None:
     """Close the loops that were left open, after all that the application asked of atexit."""
-    guests = [reactor for reactor in all_reactors() if reactor.has_run]
+    guests = [reactor for reactor in all_reactors() if reactor.lifecycle.has_run]
     for loop in (*(guest._asyncioEventloop for guest in guests), *open_loops()):
         if not loop.is_running():
             loop.close()

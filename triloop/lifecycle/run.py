@@ -14,6 +14,7 @@ from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
 from triloop.default_loop import usable_loop
 from triloop.lifecycle.attach import enter, global_reactor
 from triloop.lifecycle.exit import run_through, wind_down
+from triloop.states import Lifecycle
 
 __all__ = ["run"]
 
@@ -85,10 +86,12 @@ def _run_in(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, T]) -> T 
             main.close()
             raise
         # The last to be pushed is the first to be done.
+        task = _Main(loop.create_task(main), loop)
+        ending.enter_context(task.held(reactor))
         if isinstance(reactor, TornadoReactor):
-            ending.callback(lambda: run_through(loop, reactor.stay.leave()))
+            ending.callback(lambda: run_through(loop, reactor.visit.leave()))
         ending.callback(wind_down, loop)
-        return cast("T | None", _Main(loop.create_task(main), loop, reactor).run())
+        return cast("T | None", task.run())
 
 
 async def _entered() -> Any:
@@ -101,18 +104,15 @@ async def _entered() -> Any:
 class _Main:
     """The task that a loop is run for, and the ways it may be made to end."""
 
-    def __init__(
-        self, task: asyncio.Task[T], loop: asyncio.AbstractEventLoop, reactor: Any
-    ) -> None:
+    def __init__(self, task: asyncio.Task[T], loop: asyncio.AbstractEventLoop) -> None:
         self._task = task
         self._loop = loop
-        self._reactor = reactor
         self._interrupted = False
         self._stopped = False
 
     def run(self) -> Any:
         """Run the task; see :func:`run` for its result."""
-        with self._signals(), self._reactor_stops():
+        with self._signals():
             return self._run()
 
     def _run(self) -> Any:
@@ -141,18 +141,16 @@ class _Main:
         self._loop.call_soon_threadsafe(self._stop)
 
     @contextlib.contextmanager
-    def _reactor_stops(self) -> Iterator[None]:
+    def held(self, reactor: Any) -> Iterator[None]:
         """``reactor.stop()`` ends the task; the end of the reactor comes in its turn."""
-        if isinstance(self._reactor, TornadoReactor):
-            self._reactor.on_stop = self._stop
-            yield
-            return
-        stop = self._reactor.stop = self._stop
+        # It may be Twisted's own on asyncio, whose life nothing here follows.
+        follower = reactor if isinstance(reactor, TornadoReactor) else self._loop
+        lifecycle: Lifecycle = getattr(follower, "lifecycle", None) or Lifecycle({})
+        lifecycle.holder = self._stop
         try:
             yield
         finally:
-            if self._reactor.__dict__.get("stop") is stop:
-                del self._reactor.stop
+            lifecycle.holder = None
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

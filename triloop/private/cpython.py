@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from asyncio import selector_events
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ __all__ = [
     "current_loop",
     "has_work",
     "is_reopenable",
+    "leave_behind",
     "put_back_task",
     "reopen",
     "set_aside_task",
@@ -134,6 +136,17 @@ def reopen(loop: asyncio.AbstractEventLoop) -> None:
     if is_reopenable(loop):
         private._asyncgens_shutdown_called = private._executor_shutdown_called = False
         private._default_executor = None
+
+
+def leave_behind(thread: threading.Thread) -> None:
+    """Have the interpreter exit without waiting for a thread that does not end."""
+    private: Any = thread
+    if sys.version_info >= (3, 13):
+        private._handle._set_done()
+        return
+    shared: Any = threading
+    with shared._shutdown_locks_lock:
+        shared._shutdown_locks.discard(private._tstate_lock)
 
 
 def has_work(loop: asyncio.AbstractEventLoop) -> bool:

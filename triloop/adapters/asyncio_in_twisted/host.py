@@ -22,9 +22,9 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from triloop.adapters.asyncio_in_twisted.calls import CallsInContext
-from triloop.adapters.orderly_stop import OrderlyStop
+from triloop.adapters.winding import Winding, shutdown_event
 from triloop.protocol import Callback, Cancellable
-from triloop.states import Phase, phase_of
+from triloop.states import Action, Event, Lifecycle, RefusedError, State
 
 __all__ = ["ReactorHost", "check_able_to_run"]
 
@@ -77,17 +77,76 @@ class _Call:
             self._call.cancel()
 
 
+class _Followed:
+    """The one wrapper around the methods by which a reactor's life is followed.
+
+    Twisted tells of a reactor's start, not of its end: ``crash`` fires no event. So ``run``,
+    ``stop`` and ``fireSystemEvent`` of this one reactor are the host's until it is released. So
+    are those that call what the guest's code asks for, which keeps the context of that code.
+
+    Args:
+        host: What follows.
+        reactor: What is followed.
+        in_turn: Whether the caller is in a turn of the guest.
+    """
+
+    def __init__(self, host: ReactorHost, reactor: Any, in_turn: Callable[[], bool]) -> None:
+        self._host = host
+        self._reactor = reactor
+        self._around: dict[str, Callable[..., Any]] = {
+            "run": self.run,
+            "stop": self.stop,
+            "fireSystemEvent": self.fire,
+            **CallsInContext(reactor, in_turn).methods(),
+        }
+        self._native = {name: getattr(reactor, name) for name in self._around}
+
+    def begin(self) -> None:
+        """Take the place of the reactor's own methods."""
+        vars(self._reactor).update(self._around)
+
+    def native(self, name: str) -> Callable[..., Any]:
+        """The reactor's own method of that name."""
+        method: Callable[..., Any] = self._native[name]
+        return method
+
+    def release(self) -> None:
+        """Put everything back, where nobody else has put something of his own."""
+        held = vars(self._reactor)
+        for name, method in self._around.items():
+            if held.get(name) == method:
+                del held[name]
+
+    def run(self, *args: Any, **kw: Any) -> None:
+        """``reactor.run()``, and then the end of the guest's run."""
+        try:
+            self._native["run"](*args, **kw)
+        finally:
+            self._host.run_over()
+
+    def stop(self) -> None:
+        """``reactor.stop()``; Twisted says itself what is wrong with one that is refused."""
+        try:
+            self._host.lifecycle.stop()
+        except RefusedError:
+            self._native["stop"]()
+
+    def fire(self, eventType: str) -> None:
+        """``reactor.fireSystemEvent()``."""
+        if eventType == "shutdown":
+            self._host.lifecycle.handle(shutdown_event(self._reactor))
+        else:
+            self._native["fireSystemEvent"](eventType)
+
+
 class ReactorHost:
     """A :class:`~triloop.protocol.Host` that is a Twisted reactor.
 
-    It also knows when the reactor runs: Twisted tells of the start, not of the end (``crash``
-    fires no event), so ``run`` of this one reactor is followed while the host is in use. So is
-    its shutdown, which waits for the end of what the guest loop has; and what the guest's code
-    asks the reactor to call, which keeps the context of that code.
+    It also follows the reactor's life, for the sake of the guest: see :class:`_Followed`.
 
     :param reactor: one with IReactorFDSet and IReactorTime.
-    :param started: called when the reactor has started to run, once for each run.
-    :param ended: called when a run has ended, however.
+    :param begin: called when the reactor has started to run, once for each run.
+    :param end: called when a run has ended, however.
     :param guest_loop: gives the loop that ends when the reactor is stopped, if it runs.
     :param in_turn: whether the caller is in a turn of the guest.
     :raises TypeError: when the reactor cannot watch descriptors, or does not poll them.
@@ -99,49 +158,82 @@ class ReactorHost:
     def __init__(
         self,
         reactor: Any,
-        started: Callable[[], None],
-        ended: Callable[[], None],
+        begin: Callable[[], None],
+        end: Callable[[], None],
         guest_loop: Callable[[], asyncio.AbstractEventLoop | None],
         in_turn: Callable[[], bool],
     ) -> None:
         _check_kind(reactor)
         self.reactor = reactor
         self.driving = False
-        self._started = started
-        self._ended = ended
+        self._begin, self._end, self._guest_loop = begin, end, guest_loop
         self._reason: BaseException | None = None
         self._trigger: Any = None
-        self._run = reactor.run
-        self._orderly_stop = OrderlyStop(reactor, reactor.fireSystemEvent, guest_loop)
-        self._followed: dict[str, Callable[..., Any]] = {
-            "run": self._follow_run,
-            "fireSystemEvent": self._orderly_stop.fire,
-            **CallsInContext(reactor, in_turn).methods(),
-        }
+        self._in_use = True
+        self._followed = _Followed(self, reactor, in_turn)
+        self._winding = Winding(self._wound)
+        #: The reactor's life, as far as it can be seen.
+        self.lifecycle = Lifecycle(self._actions(), _state_of(reactor))
         self._await_start()
-        vars(reactor).update(self._followed)
+        self._followed.begin()
+
+    def _actions(self) -> dict[Action, Callable[[], object]]:
+        """What the lifecycle has done; the rest of it is Twisted's own business."""
+        return {
+            **dict.fromkeys(Action, _nothing),
+            Action.START: self._begin,
+            Action.STOP: self._followed.native("stop"),
+            Action.WIND_DOWN: self._wind_down,
+            Action.HURRY: self._winding.hurry,
+            Action.FIRE: self._fire,
+            Action.LEAVE: self._leave,
+        }
 
     def _await_start(self) -> None:
         """Be told of the next start ahead of all that was asked for by ``callWhenRunning``."""
-        self._trigger = self.reactor.addSystemEventTrigger("during", "startup", self._start)
+        if self._trigger is None:
+            self._trigger = self.reactor.addSystemEventTrigger("during", "startup", self._start)
 
     def _start(self) -> None:
         self._trigger = None
-        self._started()
+        if not self.lifecycle.started:
+            self.lifecycle.handle(Event.START)
+
+    def _wind_down(self) -> None:
+        if not self._winding.begin(self._guest_loop()):
+            self.lifecycle.handle(Event.WOUND)
+
+    def _wound(self) -> None:
+        self.reactor.callLater(0, self.lifecycle.handle, Event.WOUND)
+
+    def _fire(self) -> None:
+        self._winding.forget()
+        self._followed.native("fireSystemEvent")("shutdown")
+
+    def _leave(self) -> None:
+        self._winding.forget()
+        self._end()
+
+    def run_over(self) -> None:
+        """The reactor's run has ended, by whatever; raises what interrupted it."""
+        self.lifecycle.handle(Event.CRASH)
+        if self._in_use:
+            self._await_start()
+        reason, self._reason = self._reason, None
+        if reason is not None:
+            raise reason
 
     def release(self) -> None:
-        """Follow the reactor no longer."""
+        """Follow the reactor no longer; it may go on running."""
         if self._trigger is not None:
             self.reactor.removeSystemEventTrigger(self._trigger)
             self._trigger = None
-        if self.is_stopping:
-            self._orderly_stop.hurry()
-        held = vars(self.reactor)
-        for name, method in self._followed.items():
-            if held.get(name) is method:
-                del held[name]
-        self._started = self._ended = _nothing
-        del self._followed, self._orderly_stop
+        if self.lifecycle.state is State.WINDING:
+            self.reactor.callLater(0, self.reactor.fireSystemEvent, "shutdown")
+        self._in_use = False
+        self._followed.release()
+        self.lifecycle.forget()
+        self._begin = self._end = _nothing
 
     def reset(self, *, can_run: bool) -> None:
         """Forget the parent's run, in a child that ``os.fork`` has made.
@@ -150,9 +242,10 @@ class ReactorHost:
         """
         self.driving = False
         self._reason = None
-        self._orderly_stop.forget()
+        self._winding.forget()
         _driven.discard(self.reactor)
-        if can_run and self._trigger is None:
+        self.lifecycle.fork()
+        if can_run:
             self._await_start()
 
     def drive(self) -> None:
@@ -167,7 +260,7 @@ class ReactorHost:
     def end_run(self) -> None:
         """End the run of the reactor: for the guest only, or for good where the user began it."""
         reactor = self.reactor
-        if not reactor.running or self.is_stopping:
+        if not reactor.running or self.lifecycle.state is State.WINDING:
             return
         if self.driving:
             reactor.crash()
@@ -182,24 +275,6 @@ class ReactorHost:
         """
         running = asyncio._get_running_loop()
         return running is not None or isinstance(self.reactor, AsyncioSelectorReactor)
-
-    @property
-    def is_stopping(self) -> bool:
-        """Whether the run ends as soon as the guest loop has been brought to its end."""
-        return self._orderly_stop.under_way
-
-    def _follow_run(self, *args: Any, **kw: Any) -> None:
-        """``reactor.run``, followed by the end of the guest's and by what interrupted it."""
-        try:
-            self._run(*args, **kw)
-        finally:
-            self._orderly_stop.forget()  # it was left by crash() instead
-            self._ended()
-            if self._trigger is None:
-                self._await_start()
-        reason, self._reason = self._reason, None
-        if reason is not None:
-            raise reason
 
     # triloop.protocol.Host
 
@@ -223,8 +298,8 @@ class ReactorHost:
         """Keep ``reason`` until ``run`` returns: Twisted would log it, or cut the guest off."""
         if self._reason is None:
             self._reason = reason
-        if self.is_stopping:
-            self._orderly_stop.hurry()
+        if self.lifecycle.state is State.WINDING:
+            self._winding.hurry()
         else:
             self.end_run()
 
@@ -236,7 +311,7 @@ def check_able_to_run(reactor: Any) -> None:
         twisted.internet.error.ReactorNotRestartable: It was stopped for good.
     """
     restartable = getattr(reactor, "_restartable", False)
-    over = isinstance(reactor, ReactorBase) and phase_of(reactor) is Phase.ENDED
+    over = isinstance(reactor, ReactorBase) and _state_of(reactor) is State.ENDED
     if over and not restartable:
         raise ReactorNotRestartable(
             f"{reactor!r} was stopped, which is for good, and no asyncio loop can run inside it: "
@@ -265,3 +340,10 @@ def driven_reactors() -> list[Any]:
 
 def _nothing() -> None:
     """What is left to be told to a guest that is gone."""
+
+
+def _state_of(reactor: Any) -> State:
+    """Where a reactor stands that was not followed until now, by what Twisted remembers of it."""
+    if reactor._startedBefore:
+        return State.SHUTTING if reactor._started else State.ENDED
+    return State.RUNNING if reactor.running else State.RESTING

@@ -20,7 +20,7 @@ from triloop.adapters.asyncio_in_twisted.streams import StreamTransport
 from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor
 from triloop.default_loop import nested_loops
 from triloop.embedding import Embedding
-from triloop.origins import remember, warn
+from triloop.origins import warn
 from triloop.private.cpython import (
     SelectorLoop,
     TimerHandle,
@@ -29,6 +29,7 @@ from triloop.private.cpython import (
 )
 from triloop.private.twisted import runs_elsewhere
 from triloop.process.loop_signals import SharedSignals
+from triloop.states import Lifecycle, State
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -83,8 +84,6 @@ class ReactorEventLoop(SelectorLoop):
 
     def __init__(self, reactor: Any = None) -> None:
         self._is_warned = False
-        #: Whether it was ever run.
-        self.has_run = False
         self._reactor, self._own_reactor = _reactor_for(reactor)
         self._outer: _Outer = (None, None, (None, None))
         self._host = ReactorHost(
@@ -102,13 +101,18 @@ class ReactorEventLoop(SelectorLoop):
             self._csock.fileno(), self._signal_handlers, self._handle_signal, self._reactor
         )
         nested_loops.add(self)
-        if self._reactor.running:
+        if self.lifecycle.started:
             self._begin()
 
     @property
     def reactor(self) -> Any:
         """The reactor that this loop runs in."""
         return self._reactor
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """The life of that reactor, as far as this loop follows it."""
+        return self._host.lifecycle
 
     # Running
 
@@ -146,7 +150,7 @@ class ReactorEventLoop(SelectorLoop):
 
     def _stop_now(self) -> None:
         self._stopping = False
-        if self._host.is_stopping:
+        if self.lifecycle.state is State.WINDING:
             return  # the run ends when what this loop has is at its end
         if self._host.driving:
             # What is ready waits for the next run, as it does in a stock loop.
@@ -157,7 +161,6 @@ class ReactorEventLoop(SelectorLoop):
         """The reactor has begun to run, and this loop with it."""
         if self._thread_id is not None:
             return
-        self.has_run = True
         self._thread_id = threading.get_ident()
         left = asyncio.current_task(self)
         if left is not None:  # by a fork in the middle of it
@@ -190,7 +193,7 @@ class ReactorEventLoop(SelectorLoop):
         self._signals.reset(ran=self._thread_id is not None)
         self._set_coroutine_origin_tracking(False)
         self._thread_id = None
-        self._stopping = self._guest.visits = self.has_run = False
+        self._stopping = self._guest.visits = False
         if can_run:
             self._embedding.detach()
         self._host.reset(can_run=can_run)
@@ -340,11 +343,8 @@ def _hide_this_frame(handle: asyncio.Handle) -> None:
 def _reactor_for(reactor: Any) -> tuple[Any, bool]:
     """The reactor for a new loop that is given ``reactor``, and whether it is the loop's own."""
     if reactor is None:
-        is_new = "twisted.internet.reactor" not in sys.modules
         from twisted.internet import reactor  # the global one, installed if there is none
 
-        if is_new:
-            remember(reactor)
         own = _is_taken(reactor) or runs_elsewhere(reactor)
         return (LeanReactor() if own else reactor), own
     if _is_taken(reactor):

@@ -7,10 +7,12 @@ import socket
 import sys
 import warnings
 
+from tornado.ioloop import IOLoop
+
 from triloop.default_loop import host_loops, usable_loop
 from triloop.protocol import Callback, Cancellable
 
-__all__ = ["AsyncioHost", "check_host"]
+__all__ = ["AsyncioHost", "asyncio_loop", "check_host", "named"]
 
 
 #: Whose ``run_forever`` refuses to run within itself. The loops of GUIs do not, nor do those that
@@ -116,3 +118,28 @@ def _check_uvloop(loop: asyncio.AbstractEventLoop) -> None:
             RuntimeWarning,
             stacklevel=2,
         )
+
+
+def asyncio_loop(io_loop: IOLoop | asyncio.AbstractEventLoop | None) -> asyncio.AbstractEventLoop:
+    """The asyncio loop that is meant by ``io_loop``."""
+    if io_loop is None:
+        running = asyncio._get_running_loop()
+        io_loop = running if running is not None else _current_io_loop()
+    loop = getattr(io_loop, "asyncio_loop", io_loop)
+    if not isinstance(loop, asyncio.AbstractEventLoop):
+        raise TypeError(
+            f"a TornadoReactor needs a Tornado IOLoop or an asyncio event loop; got {io_loop!r}"
+        )
+    return loop
+
+
+def _current_io_loop() -> IOLoop:
+    """Tornado's current loop, which is made if there is none: that is meant, and no oversight."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "There is no current event loop", DeprecationWarning)
+        return IOLoop.current()
+
+
+def named(loop: asyncio.AbstractEventLoop) -> str:
+    """A loop's name, by which two of a kind can be told apart."""
+    return f"{loop!r} at {id(loop):#x}"

@@ -10,7 +10,7 @@ from twisted.internet import error
 from twisted.internet.main import installReactor
 
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
-from triloop.origins import described, remember
+from triloop.origins import caller, described
 from triloop.private.scrapy import wanted_loop
 
 __all__ = ["install"]
@@ -35,7 +35,7 @@ def install(
     if io_loop is None:
         io_loop = wanted_loop(sys._getframe(1))
     reactor = TornadoReactor(io_loop, restartable=restartable)
-    remember(reactor)
+    reactor.installed_by = caller()
     installReactor(reactor)
     return reactor
 

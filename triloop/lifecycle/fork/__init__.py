@@ -111,7 +111,7 @@ def _renew(
         loops.renew(loop)
     for guest in guests:
         old = guest._asyncioEventloop
-        guest.restart_in_child(places.get(old, old), again=guest._started)
+        guest.restart_in_child(places.get(old, old))
     for reactor in every:
         reactors.renew(reactor)
     for loop in nested:

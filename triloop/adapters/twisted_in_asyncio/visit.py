@@ -1,44 +1,47 @@
-"""The stay of a reactor in a loop that somebody else runs: who uses it there, and how it ends."""
+"""A reactor in a loop that somebody else runs: who uses it there, and how it ends."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import threading
-from typing import TYPE_CHECKING, cast
+from collections.abc import AsyncGenerator
+from typing import Any, cast
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+from twisted.python.threadpool import ThreadPool
 
-    from twisted.python.threadpool import ThreadPool
+from triloop.states import Event, Lifecycle, RefusedError
 
-    from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
-
-__all__ = ["Stay"]
+__all__ = ["Visit", "no_pool"]
 
 #: Seconds between two looks for calls of threads that are waited for.
 _JOINING = 0.02
 
 
-class Stay:
+class Visit:
     """Counts the users of a reactor in a loop that goes on without it, and shuts it down for them.
 
     Twisted believes that a reactor ends with its process. Here the loop goes on: nobody may block
-    it to join threads, and the reactor is to be fit for the next stay.
+    it to join threads, and the reactor can visit it, or another one, again.
 
-    :param reactor: the reactor.
+    Args:
+        reactor: The reactor.
+        lifecycle: Its life.
 
     All methods belong to the thread of the reactor's loop.
     """
 
-    def __init__(self, reactor: TornadoReactor) -> None:
+    def __init__(self, reactor: Any, lifecycle: Lifecycle) -> None:
         self._reactor = reactor
+        self._lifecycle = lifecycle
         self._users = 0
         self._started_by_users = False
-        self._owned_run = True
+        self._at_exit = False
         self._ending: asyncio.Task[None] | None = None
-        self._pool_end: asyncio.Future[None] | None = None
+        #: A thread pool that was told to end, and has not been joined.
+        self.unjoined: ThreadPool | None = None
         self._joiner: threading.Thread | None = None
+        self._pool_end: asyncio.Future[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_end: AsyncGenerator[None, None] | None = None
 
@@ -47,13 +50,18 @@ class Stay:
     def enter(self) -> None:
         """Begin to use the reactor in the running loop; the first user starts it.
 
-        :raises RuntimeError: when the reactor runs in another loop.
+        Raises:
+            RuntimeError: It runs in another loop, or is about to stop.
         """
-        reactor = self._reactor
-        reactor.follow()
-        if not reactor._started:
-            self._owned_run = reactor.start_for_others()
-            self._started_by_users = True
+        self._reactor.follow()
+        started = self._lifecycle.started
+        try:
+            self._lifecycle.handle(Event.ATTACH)
+        except RefusedError:
+            raise RuntimeError(
+                "this reactor is about to stop: wait for that before attaching it again"
+            ) from None
+        self._started_by_users |= not started
         self._users += 1
 
     async def leave(self) -> None:
@@ -62,11 +70,11 @@ class Stay:
         if self._users or not self._started_by_users:
             return
         self._started_by_users = False
-        self._ending = asyncio.ensure_future(self._end())
+        self._ending = asyncio.ensure_future(self.shut_down())
         try:
             await asyncio.shield(self._ending)
         except asyncio.CancelledError:
-            # Half an end would be none: who is in a hurry has to cancel twice.
+            # Half an end would be none: to break it off takes a second cancellation.
             await asyncio.wait([self._ending])
             raise
         finally:
@@ -78,35 +86,36 @@ class Stay:
             await asyncio.wait([self._ending])
             await asyncio.sleep(0)
 
-    async def _end(self) -> None:
-        await self.shut_down()
-        self._reactor._owns_run = self._owned_run
-
     # The end
 
-    async def shut_down(self) -> None:
+    async def shut_down(self, event: Event = Event.LEAVE) -> None:
         """Stop the reactor, wait for the shutdown triggers, and for the thread pool.
 
         Afterwards the reactor is as it was before its start. Calls from threads that end
         meanwhile are still run, and the loop is not blocked.
+
+        Args:
+            event: What ends it: ``LEAVE`` or ``EXIT``.
         """
-        reactor = self._reactor
-        reactor.on_stop = None
-        if not reactor.is_closed and not reactor._started:
-            reactor.start_for_others()  # it was left by crash(), and shall have a proper end
-        if reactor._started:
+        lifecycle = self._lifecycle
+        lifecycle.holder = None
+        self._at_exit = event is Event.EXIT
+        lifecycle.handle(event)
+        if lifecycle.started:
             ended = asyncio.get_running_loop().create_future()
-            reactor.addSystemEventTrigger("after", "shutdown", _resolve, ended)
-            reactor.orderly_stop.hurry()  # whoever is here has seen to what it would wait for
-            if not reactor._stopped:
-                reactor.stop()
+            self._reactor.addSystemEventTrigger("after", "shutdown", _resolve, ended)
             await ended
         await self._join_pool()
-        reactor._startedBefore = False
+        lifecycle.handle(Event.REST)
 
-    def retire(self, pool: ThreadPool) -> None:
-        """Have the threads of ``pool`` end; :meth:`shut_down` waits for that."""
-        loop = self._reactor._asyncioEventloop
+    def retire(self, pool: ThreadPool, loop: asyncio.AbstractEventLoop) -> None:
+        """Have the threads of ``pool`` end.
+
+        :meth:`shut_down` waits for that in ``loop``; at exit, the caller of that.
+        """
+        self.unjoined = pool
+        if self._at_exit:
+            return  # no thread can be started any more
         done = self._pool_end = loop.create_future()
 
         def stop() -> None:
@@ -114,7 +123,8 @@ class Stay:
             with contextlib.suppress(RuntimeError):  # the loop was closed without waiting
                 loop.call_soon_threadsafe(_resolve, done)
 
-        self._joiner = threading.Thread(target=stop, name="triloop: joins the thread pool")
+        name = "triloop: joins the thread pool"
+        self._joiner = threading.Thread(target=stop, name=name, daemon=True)
         self._joiner.start()
 
     async def _join_pool(self) -> None:
@@ -127,17 +137,19 @@ class Stay:
                 self._reactor.runUntilCurrent()
         if self._joiner is not None:
             self._joiner.join()
-            self._joiner = None
+        self.unjoined = self._joiner = None
 
     # The loop's end
 
-    def end_with_loop(self) -> None:
+    def end_with(self, loop: asyncio.AbstractEventLoop) -> None:
         """Have the loop shut the reactor down before it is closed, if nobody else has by then.
 
         An asynchronous generator that is under way is the one thing that every loop's owner
         (asyncio.run, a Runner, uvloop.run) waits for before closing the loop.
+
+        Args:
+            loop: The running loop.
         """
-        loop = self._reactor._asyncioEventloop
         if self._loop is loop and self._loop_end is not None:
             return
         self.forget_loop()
@@ -162,7 +174,7 @@ class Stay:
                 await self._end_before(loop)
 
     async def _end_before(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._users or not (self._reactor._started or self._pool_end):
+        if self._users or not (self._lifecycle.started or self._pool_end):
             return
         # The loop's owner would do this after the reactor's end, and no work should outlive that.
         await loop.shutdown_default_executor()

@@ -1,0 +1,376 @@
+"""The life of a reactor that is the guest of an asyncio loop: where it runs, and how long."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import weakref
+from collections.abc import Callable
+from contextvars import Context
+
+from twisted.internet import error
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor
+from twisted.internet.posixbase import PosixReactorBase
+
+from triloop.adapters.twisted_in_asyncio.datagrams import DatagramReactor
+from triloop.adapters.twisted_in_asyncio.guest import ReactorGuest
+from triloop.adapters.twisted_in_asyncio.host import AsyncioHost, asyncio_loop, check_host, named
+from triloop.adapters.twisted_in_asyncio.streams import StreamReactor
+from triloop.adapters.twisted_in_asyncio.timers import TimedCalls
+from triloop.adapters.twisted_in_asyncio.visit import Visit, no_pool
+from triloop.adapters.winding import Winding, shutdown_event
+from triloop.embedding import Embedding
+from triloop.private.cpython import current_loop
+from triloop.states import Action, Event, Lifecycle, Refusal, RefusedError
+
+__all__ = ["HostedReactor"]
+
+#: What Twisted calls what the lifecycle refuses.
+_ERRORS: dict[Refusal, type[Exception]] = {
+    Refusal.ALREADY_RUNNING: error.ReactorAlreadyRunning,
+    Refusal.NOT_RUNNING: error.ReactorNotRunning,
+    Refusal.NOT_RESTARTABLE: error.ReactorNotRestartable,
+    Refusal.ABOUT_TO_STOP: RuntimeError,
+}
+_REASONS = {
+    Refusal.NOT_RUNNING: "this reactor does not run, or stops already, so it cannot be stopped",
+    Refusal.NOT_RESTARTABLE: (
+        "a reactor that was stopped stays so; triloop.install(restartable=True) makes one that "
+        "does not"
+    ),
+}
+
+
+class _AsyncioReactor(AsyncioSelectorReactor):
+    """Twisted's reactor on asyncio by name, for those who ask; it works as any PosixReactorBase."""
+
+    callFromThread = PosixReactorBase.callFromThread  # type: ignore[assignment]  # one is untyped
+    crash = PosixReactorBase.crash
+    stop = PosixReactorBase.stop
+
+
+class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor):
+    """Twisted's own poll reactor, run by an asyncio loop from its start to its end.
+
+    All that starts and ends it is an event, handed to its :class:`~triloop.states.Lifecycle`; what
+    that has it do is in the methods that :meth:`_actions` names.
+
+    Args:
+        loop: The loop to run in.
+        restartable: Whether ``run()`` may be called again after ``stop()``.
+
+    Raises:
+        TypeError: ``loop`` cannot watch descriptors.
+        RuntimeError: It is closed, or runs in another thread.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, restartable: bool) -> None:
+        check_host(loop)
+        self._asyncioEventloop = loop
+        self._is_debug = loop.get_debug()
+        self._restartable = restartable
+        #: Whether somebody else runs the loop, which then goes on after the reactor's end.
+        self._visits = False
+        self._iterating = False
+        self._handles_signals = False
+        self._start_handle: asyncio.Handle | None = None
+        #: Other loops that will have it when they are run.
+        self._awaited: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
+        self._winding = Winding(self._wound, restartable=restartable)
+        self.lifecycle = Lifecycle(self._actions())
+        #: Its users in a loop that somebody else runs.
+        self.visit = Visit(self, self.lifecycle)
+        self._guest = ReactorGuest(self)
+        self._embedding = Embedding(AsyncioHost(loop), self._guest)
+        super().__init__()
+        self.lifecycle.handle(Event.USE)
+
+    # The loop
+
+    def follow(self) -> None:
+        """Move to the running loop, if that is another one than the reactor's own.
+
+        Where none runs, the reactor waits in the current loop too: whichever runs first has it.
+
+        Raises:
+            RuntimeError: The reactor runs in another loop than the running one; in debug mode
+                also when it runs in another thread than the present one.
+        """
+        running = asyncio._get_running_loop()
+        loop = self._asyncioEventloop
+        self._is_debug = loop.get_debug()
+        if self._embedding.turning:
+            self._check_thread()
+            return
+        if self._started and running is loop:
+            return
+        if loop.is_running() and running is not loop:
+            if running is not None:
+                raise RuntimeError(
+                    f"this reactor runs in {named(loop)} and was used in {named(running)}: use "
+                    "callFromThread from another thread, or make a TornadoReactor for that loop"
+                )
+            self._check_thread()
+            return
+        if running is None:
+            self._await_current_loop()
+        elif running is not loop:
+            self.move(running)
+        self.lifecycle.handle(Event.USE)
+
+    def _check_thread(self) -> None:
+        """Refuse a call from the wrong thread, in the loop's debug mode."""
+        if self._is_debug and self._embedding.thread not in {0, threading.get_ident()}:
+            raise RuntimeError(
+                f"this reactor runs in {named(self._asyncioEventloop)}, in another thread than "
+                f"the present one ({threading.current_thread().name}): use callFromThread"
+            )
+
+    def _await_current_loop(self) -> None:
+        """Be there when the current loop is run, which may be another one by now."""
+        current, loop = current_loop(), self._asyncioEventloop
+        if current is None or current is loop or current.is_closed():
+            if loop.is_closed():
+                self._embedding.detach()  # the next loop that runs will have it
+        elif loop.is_closed():
+            self.move(current)
+        else:
+            self._await(current)
+
+    def _await(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop not in self._awaited:
+            self._awaited.add(loop)
+            Context().run(loop.call_soon, self._arrive, loop)
+
+    def _arrive(self, loop: asyncio.AbstractEventLoop) -> None:
+        """A loop runs in which the reactor has waited."""
+        if loop in self._awaited:
+            self._awaited.discard(loop)
+            if not self._asyncioEventloop.is_running():
+                self.follow()
+
+    def move(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run inside ``loop`` from now on; for a reactor whose own loop does not run.
+
+        Raises:
+            RuntimeError, TypeError: That loop cannot be a host.
+        """
+        check_host(loop)
+        self._embedding.detach()
+        if not self._asyncioEventloop.is_closed():
+            self._await(self._asyncioEventloop)
+        self._enter(loop)
+        self.lifecycle.handle(Event.MOVE)
+
+    def restart_in_child(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Await the start, if this reactor ran or was to, in a child that ``os.fork`` has made.
+
+        Args:
+            loop: This reactor's loop there.
+        """
+        self._iterating = self._handles_signals = False
+        self.visit = Visit(self, self.lifecycle)
+        self._winding.forget()
+        self._awaited.clear()
+        self._embedding.detach()
+        self._unschedule()
+        self._enter(loop)
+        self.lifecycle.fork()
+
+    def _enter(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._asyncioEventloop = loop
+        self._is_debug = loop.get_debug()
+        self._embedding = Embedding(AsyncioHost(loop), self._guest)
+
+    # IReactorCore
+
+    def run(self, installSignalHandlers: bool = True) -> None:
+        """Run the loop, and the reactor in it, until ``stop()``.
+
+        Args:
+            installSignalHandlers: Whether SIGINT and SIGTERM shall stop the reactor.
+
+        Raises:
+            twisted.internet.error.ReactorAlreadyRunning: The loop runs already; the reactor does
+                too, then.
+            twisted.internet.error.ReactorNotRestartable: After ``stop()``, unless the reactor was
+                made restartable.
+        """
+        running = asyncio._get_running_loop()
+        if running is None and self._asyncioEventloop.is_running():
+            running = self._asyncioEventloop  # in another thread
+        if running is not None:
+            raise self._error(Refusal.ALREADY_RUNNING, running)
+        self._hand(Event.RUN_RESTARTABLE if self._restartable else Event.RUN)
+        if self._asyncioEventloop.is_closed():
+            self.move(asyncio_loop(None))
+        self._handles_signals = installSignalHandlers
+        try:
+            self._asyncioEventloop.run_forever()
+        finally:
+            self._handles_signals = False
+            self._signals.uninstall()
+
+    def startRunning(self, installSignalHandlers: bool = True) -> None:
+        """Fire the startup events and begin to take turns in the loop."""
+        self._handles_signals = installSignalHandlers
+        self._hand(Event.START)
+
+    def stop(self) -> None:
+        """See :meth:`twisted.internet.interfaces.IReactorCore.stop`."""
+        if self._started:
+            self._check_thread()
+        try:
+            self.lifecycle.stop()
+        except RefusedError as refused:
+            raise self._error(refused.refusal) from None
+
+    def crash(self) -> None:
+        """Leave the loop at once, and end its run if that began with this reactor's."""
+        self.lifecycle.handle(Event.CRASH)
+
+    def fireSystemEvent(self, eventType: str) -> None:
+        """See :meth:`twisted.internet.interfaces.IReactorCore.fireSystemEvent`.
+
+        The last thing that the shutdown does is to close the reactor's own descriptors.
+        """
+        if eventType == "shutdown":
+            self.lifecycle.handle(shutdown_event(self))
+        else:
+            super().fireSystemEvent(eventType)
+
+    def close(self) -> None:
+        """Give back the reactor's own descriptors, unless it runs. Idempotent.
+
+        The next use gets it new ones.
+        """
+        self.lifecycle.handle(Event.CLOSE)
+
+    async def wound_at_exit(self) -> None:
+        """Wait for the end of what asyncio has, if the loop's run was ended in the middle of it."""
+        await self._winding.at_exit()
+
+    def _hand(self, event: Event) -> None:
+        """Hand an event over, and raise Twisted's error where it is refused."""
+        try:
+            self.lifecycle.handle(event)
+        except RefusedError as refused:
+            raise self._error(refused.refusal) from None
+
+    def _error(
+        self, refusal: Refusal, running: asyncio.AbstractEventLoop | None = None
+    ) -> Exception:
+        reason = _REASONS.get(refusal) or (
+            f"{named(running or self._asyncioEventloop)} runs already, and this reactor in "
+            "it: leave out reactor.run(). Await what you wait for, by triloop.as_future(it); "
+            "`async with triloop.attached()` is a reactor from its start to its end"
+        )
+        return _ERRORS[refusal](reason)
+
+    # What its lifecycle has it do
+
+    def _actions(self) -> dict[Action, Callable[[], object]]:
+        return {
+            Action.SCHEDULE: self._schedule,
+            Action.START: self._start,
+            Action.VISIT: self._start_visit,
+            Action.REATTACH: self._reattach,
+            Action.CEDE: self._cede,
+            Action.STOP: self._stop,
+            Action.WIND_DOWN: self._wind_down,
+            Action.HURRY: self._winding.hurry,
+            Action.FIRE: self._fire,
+            Action.LEAVE: self._leave,
+            Action.CLOSE: self._close,
+            Action.REST: self._rest,
+        }
+
+    def _schedule(self) -> None:
+        self._unschedule()
+        loop = self._asyncioEventloop
+        self._visits = loop.is_running()
+        if not loop.is_closed():
+            begin = Context().run(lambda: loop.call_soon(self.lifecycle.handle, Event.START))
+            self._start_handle = begin
+
+    def _unschedule(self) -> None:
+        if self._start_handle is not None:
+            self._start_handle.cancel()
+            self._start_handle = None
+
+    def _start(self) -> None:
+        self._unschedule()
+        self._startedBefore = False
+        self._is_debug = self._asyncioEventloop.get_debug()
+        try:
+            self._embedding.attach()
+            Context().run(super().startRunning, self._handles_signals)
+        except BaseException:
+            self.lifecycle.handle(Event.CRASH)
+            raise
+        self._end_with_loop()
+
+    def _start_visit(self) -> None:
+        self._cede()
+        self._start()
+
+    def _cede(self) -> None:
+        self._visits = True
+
+    def _reattach(self) -> None:
+        self._visits = self._asyncioEventloop.is_running()
+        self._embedding.attach()
+        self._end_with_loop()
+
+    def _end_with_loop(self) -> None:
+        """Have the end of a loop that somebody else runs be the end of the reactor."""
+        if self._visits and self._started:
+            self.visit.end_with(self._asyncioEventloop)
+
+    def _stop(self) -> None:
+        super().stop()
+        self._embedding.wake()
+
+    def _wind_down(self) -> None:
+        loop = self._asyncioEventloop
+        own = not self._visits and loop.is_running()
+        if not self._winding.begin(loop if own else None):
+            self.lifecycle.handle(Event.WOUND)
+
+    def _wound(self) -> None:
+        self.callLater(0, self.lifecycle.handle, Event.WOUND)
+
+    def _fire(self) -> None:
+        self._winding.forget()
+        super().addSystemEventTrigger("after", "shutdown", Context().run, self.close)
+        super().fireSystemEvent("shutdown")
+
+    def _leave(self) -> None:
+        self._winding.forget()
+        super().crash()
+        self._embedding.detach()
+        if not self._visits and self._asyncioEventloop.is_running():
+            self._asyncioEventloop.stop()
+
+    def _close(self) -> None:
+        self._embedding.detach()
+        self._unschedule()
+        self._awaited.clear()
+        if self._restartable or self._visits:
+            self.forget_timed_calls()  # they would happen in the next run
+        if not self.is_closed:
+            # Twisted's are used up, and the reactor may be started, and shut down, again.
+            for end in (self.crash, self.disconnectAll):
+                super().addSystemEventTrigger("during", "shutdown", Context().run, end)
+        super().close()
+
+    def _rest(self) -> None:
+        self._startedBefore = False
+
+    def _stopThreadPool(self) -> None:
+        pool = self.threadpool
+        if self._visits and pool is not None:
+            # In a loop that goes on, nobody may wait for the threads here.
+            self.visit.retire(pool, self._asyncioEventloop)
+            self.threadpool = no_pool()
+        super()._stopThreadPool()
