@@ -11,6 +11,7 @@
 #   make test-upstream        the upstream suites alone
 #   make pythons              CPython 3.14 and 3.15 in .pythons, on a Debian that has neither
 #   make fuzz                 connections on our loops and the native ones, at random, for SECONDS=600
+#   make simulate             the engine alone, through a million orders of events (SCHEDULES)
 #   make coverage             the tests, with a report of the lines and branches they missed
 #   make bench                every event loop side by side, by the CPU time of a request (BENCH_ARGS)
 #   make bench-docs           the same for the documentation: its charts and tables, made anew
@@ -28,10 +29,11 @@ CHAT_PORT ?= 8889
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 SECONDS ?= 600
+SCHEDULES ?= 1000000
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test test-quick test-gui test-upstream pythons canary check lint types imports fragments engine test-all fuzz coverage bench bench-docs docs clean
+.PHONY: demo test test-quick test-gui test-upstream pythons canary check lint types imports fragments engine test-all fuzz simulate coverage bench bench-docs docs clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "triloop needs Python 3.10 or later; set PYTHON=...")'
@@ -94,6 +96,10 @@ canary: $(STAMP)
 # It ends with the seeds of the programs that differed, each a failure.
 fuzz: $(STAMP)
 	$(BIN)/python -m tests.property.stream_fuzzer --seconds $(SECONDS)
+
+# It ends at the first that fails, and tells how to play that one again.
+simulate: $(STAMP)
+	$(BIN)/python -m tests.property.engine_simulation --schedules $(SCHEDULES)
 
 coverage: $(STAMP)
 	$(BIN)/coverage erase

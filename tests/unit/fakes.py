@@ -89,6 +89,8 @@ class FakeHost:
         #: The host's own work, which a guest must not starve.
         self.own: list[Request] = []
         self.reasons: list[BaseException] = []
+        #: Whether it was told to stop: all passes that are under way end after their callback.
+        self.stopped = False
         #: Called before every callback, and when the engine has handed over a reason.
         self.before_call: Work = lambda: None
         self.interrupted: Work = lambda: None
@@ -165,6 +167,8 @@ class FakeHost:
         if backwards:
             found.reverse()
         for request in found:
+            if self.stopped:
+                break
             self._run(request)
 
     def run_until_idle(self, limit: int) -> int:
@@ -173,7 +177,7 @@ class FakeHost:
         :raises AssertionError: when it is more than ``limit``: a busy loop.
         """
         passes = 0
-        while not self.is_idle():
+        while not (self.stopped or self.is_idle()):
             assert passes < limit, f"still busy after {limit} passes"
             self.run_pass()
             passes += 1
