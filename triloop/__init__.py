@@ -19,10 +19,14 @@ from triloop.lifecycle.attach import attached
 from triloop.lifecycle.run import run
 
 if TYPE_CHECKING:
+    from triloop.adapters.resolver.aiohttp import AiohttpResolver
+    from triloop.adapters.resolver.hostnames import HostnameResolver
     from triloop.adapters.resolver.resolver import TwistedResolver, resolve
 
 __all__ = [
+    "AiohttpResolver",
     "Convertible",
+    "HostnameResolver",
     "ReactorEventLoop",
     "TornadoReactor",
     "TwistedIOLoop",
@@ -42,9 +46,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load the resolver when it is asked for: Twisted's DNS would double the time to import."""
-    if name in {"TwistedResolver", "resolve"}:
-        from triloop.adapters.resolver import resolver
+    """Load the resolver when it is asked for; aiohttp, with its own face of it only."""
+    if name in {"HostnameResolver", "TwistedResolver", "resolve"}:
+        from triloop.adapters.resolver import hostnames, resolver
 
-        return getattr(resolver, name)
+        return getattr(hostnames if name == "HostnameResolver" else resolver, name)
+    if name == "AiohttpResolver":
+        from triloop.adapters.resolver.aiohttp import AiohttpResolver
+
+        return AiohttpResolver
     raise AttributeError(f"module 'triloop' has no attribute {name!r}")

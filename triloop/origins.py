@@ -8,15 +8,16 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType, ModuleType
+from typing import Any
 
-__all__ = ["caller", "described", "warn"]
+__all__ = ["described", "remember", "warn"]
 
 #: Packages whose frames are between the application and this one.
 _BETWEEN = frozenset({"tornado", "triloop", "twisted", "uvloop"} | sys.stdlib_module_names)
 _BETWEEN -= {"__main__"}
 
 
-def caller() -> str:
+def _caller() -> str:
     """Name the call of this package that is under way, and the line of the application it is in.
 
     Returns:
@@ -24,6 +25,11 @@ def caller() -> str:
     """
     frame, entry = _application_frame()
     return f"triloop.{entry}() at {frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def remember(reactor: Any) -> None:
+    """Note on a reactor, which is to be the global one, what has it installed."""
+    reactor.installed_by = _caller()
 
 
 def warn(message: str) -> None:
@@ -50,9 +56,17 @@ def _application_frame() -> tuple[FrameType, str]:
         if package not in _BETWEEN:
             return frame, entry
         if package == "triloop":
-            entry = frame.f_code.co_name
+            entry = _called(frame)
         outermost, frame = frame, frame.f_back
     return outermost, entry
+
+
+def _called(frame: FrameType) -> str:
+    """The name by which the function of ``frame`` is called: that of the class, if it makes one."""
+    name = frame.f_code.co_name
+    if name in {"__init__", "initialize"}:
+        return type(frame.f_locals["self"]).__name__
+    return name
 
 
 def _module_of(frame: FrameType) -> str:
@@ -71,8 +85,8 @@ def described(reactor: object) -> str:
 def _origin(reactor: object) -> str | None:
     """Name the line that installed the global reactor, or imported it first.
 
-    That of a TornadoReactor is known. For another, the modules that hold it are searched, in the
-    order of their import; then those that may have imported it in a function.
+    What this package has installed is known. For another, the modules that hold it are searched,
+    in the order of their import; then those that may have imported it in a function.
 
     Returns:
         None where it cannot be known.

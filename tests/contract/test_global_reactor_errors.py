@@ -90,3 +90,18 @@ def test_what_the_other_entries_installed_is_named_by_their_line() -> None:
         ["triloop.run()", "at"],
     ]
     assert all("<string>:" in line for line in said)
+
+
+@pytest.mark.parametrize("entry", ["TwistedIOLoop", "ReactorEventLoop", "new_event_loop"])
+def test_default_reactor_that_a_loop_was_made_on_is_named_by_that_line(entry: str) -> None:
+    program = f"""
+        import triloop
+        import asyncio
+        asyncio.set_event_loop(None)
+        triloop.{entry}().close()
+        try:
+            triloop.install()
+        except Exception as problem:
+            print(problem)
+    """
+    assert f"triloop.{entry}() at <string>:5" in run(program, works=False)

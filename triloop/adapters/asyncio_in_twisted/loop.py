@@ -15,14 +15,14 @@ from twisted.internet.error import ReactorNotRestartable
 
 from triloop.adapters.asyncio_in_twisted.guest import LoopGuest
 from triloop.adapters.asyncio_in_twisted.host import ReactorHost, check_able_to_run
+from triloop.adapters.asyncio_in_twisted.names import ResolvingLoop
 from triloop.adapters.asyncio_in_twisted.poller import Poller
 from triloop.adapters.asyncio_in_twisted.streams import StreamTransport
 from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor
 from triloop.default_loop import nested_loops
 from triloop.embedding import Embedding
-from triloop.origins import warn
+from triloop.origins import remember, warn
 from triloop.private.cpython import (
-    SelectorLoop,
     TimerHandle,
     put_back_task,
     set_aside_task,
@@ -47,7 +47,7 @@ _RUN_TWISTED_INSIDE = (
 _Outer = tuple[asyncio.AbstractEventLoop | None, "asyncio.Task[Any] | None", Any]
 
 
-class ReactorEventLoop(SelectorLoop):
+class ReactorEventLoop(ResolvingLoop):
     """An asyncio event loop that runs inside a Twisted reactor.
 
     It is CPython's own selector loop, nested: the reactor watches the descriptor of its epoll
@@ -343,8 +343,11 @@ def _hide_this_frame(handle: asyncio.Handle) -> None:
 def _reactor_for(reactor: Any) -> tuple[Any, bool]:
     """The reactor for a new loop that is given ``reactor``, and whether it is the loop's own."""
     if reactor is None:
+        is_new = "twisted.internet.reactor" not in sys.modules
         from twisted.internet import reactor  # the global one, installed if there is none
 
+        if is_new:
+            remember(reactor)
         own = _is_taken(reactor) or runs_elsewhere(reactor)
         return (LeanReactor() if own else reactor), own
     if _is_taken(reactor):

@@ -1,1 +1,32 @@
 """Names to addresses without threads, on the sockets of the loop that asks."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+
+__all__ = ["ServerAddress", "servers_of"]
+
+ServerAddress = tuple[str, int]
+
+# The port that name servers are asked on.
+_DOMAIN = 53
+# Where resolv.conf(5) names no server, there is one on this machine.
+_DEFAULT_SERVER = "127.0.0.1"
+
+
+def servers_of(nameservers: Iterable[tuple[str, int | None]]) -> tuple[ServerAddress, ...]:
+    """Give the name servers of a configuration their ports.
+
+    Args:
+        nameservers: Address literals, each with a port, or with None for the usual one.
+
+    Returns:
+        The servers, in the same order; the one on this machine if there are none.
+    """
+    return _servers_of(tuple(nameservers) or ((_DEFAULT_SERVER, None),))
+
+
+@functools.lru_cache(maxsize=8)
+def _servers_of(nameservers: tuple[tuple[str, int | None], ...]) -> tuple[ServerAddress, ...]:
+    return tuple((address, port or _DOMAIN) for address, port in nameservers)

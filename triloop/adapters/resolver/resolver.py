@@ -1,265 +1,217 @@
-"""Names to addresses on a Twisted reactor, without threads.
+"""Names to addresses for asyncio and Tornado.
 
-`TwistedResolver` is a Tornado ``Resolver``; `resolve` is the same as one coroutine. An address
-literal needs no asking, the hosts file goes before DNS, and of DNS the A and the AAAA records are
-asked for at the same time.
+`TwistedResolver` is a Tornado ``Resolver``; `resolve` is the same as one coroutine. Both ask by
+sockets of the running loop, whatever loop that is.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
-import re
 import socket
 import sys
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+import threading
+import weakref
+from collections.abc import Callable
 from typing import Any, cast
 
 from tornado.netutil import Resolver
+from twisted.python import threadable
 
-from triloop.adapters.resolver.dns_client import (
-    DnsClient,
-    IResolvingReactor,
-    NoSuchAddressError,
-    Server,
-    resolution_error,
+from triloop.adapters.resolver.engine import Engine, engine_of
+from triloop.adapters.resolver.errors import resolution_error
+from triloop.adapters.resolver.hostnames import HostnameResolver
+from triloop.adapters.resolver.literals import (
+    Address,
+    Port,
+    check_family,
+    literal,
+    port_number,
+    with_port,
 )
-from triloop.adapters.twisted_in_asyncio.reactor import reactor_in
-from triloop.awaitables import as_future
+from triloop.adapters.resolver.lookup import Failure, Lookup, Outcome
+from triloop.adapters.resolver.settings import Settings
+from triloop.adapters.twisted_in_asyncio.host import AsyncioHost
+from triloop.adapters.twisted_in_asyncio.reactor import all_reactors
 
 __all__ = ["TwistedResolver", "resolve"]
 
-# The port that DNS is asked on.
-_DOMAIN = 53
-
-Address = tuple[int, Any]
+# A family and a socket address, as Tornado has them; and with type, protocol and canonical name.
+_AddressInfo = tuple[int, int, int, str, Any]
+_SOCKET_TYPES = [
+    (socket.SOCK_STREAM, socket.IPPROTO_TCP),
+    (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
+    (socket.SOCK_RAW, 0),
+]
 
 
 async def resolve(
-    host: str | bytes | None, family: int = socket.AF_UNSPEC, port: int = 0
+    host: str | bytes | None, family: int = socket.AF_UNSPEC, port: Port = 0
 ) -> list[Address]:
-    """Resolve a name on the reactor of the running loop.
+    """Find the addresses of a host, by sockets of the running loop.
 
-    Takes the servers and files that ``Resolver.configure("triloop.TwistedResolver", ...)`` was
-    given, and the system's otherwise. To be awaited in the loop's thread; in a Twisted coroutine,
-    await ``as_deferred(resolve(...))``.
+    Takes the options that ``Resolver.configure("triloop.TwistedResolver", ...)`` was given. To be
+    awaited in the loop's thread; in a Twisted coroutine, await ``as_deferred(resolve(...))``.
 
     Args:
         host: A name (an internationalised one too), an address literal, or None for the loopback.
         family: ``AF_INET``, ``AF_INET6``, or ``AF_UNSPEC`` for both.
-        port: The port to put in the socket addresses.
+        port: The port to put in the socket addresses: a number, or the name of a TCP service.
 
     Returns:
-        All addresses as ``(family, sockaddr)``, the most preferable first: those of a family that
-        this machine has a route for before the others, then IPv6 before IPv4, then in the order
-        of the answers.
+        All addresses as ``(family, sockaddr)``, the most preferable first (RFC 6724).
 
     Raises:
-        OSError: There is no address: `socket.gaierror`, with the codes of ``getaddrinfo``.
-        RuntimeError: The running loop has no Twisted reactor.
+        socket.gaierror: There is no address. It has the codes of ``getaddrinfo`` and names the
+            host: EAI_NONAME, EAI_NODATA, EAI_AGAIN, EAI_FAIL, EAI_FAMILY, EAI_SERVICE.
+        OSError: No socket can be had.
+        RuntimeError: No asyncio loop runs in this thread; or it has no Twisted reactor, and
+            another thread's reactor runs.
     """
-    if issubclass(Resolver.configured_class(), TwistedResolver):
-        resolver = cast("TwistedResolver", Resolver())
-    else:
-        resolver = TwistedResolver()
-    return await resolver.resolve(host, port, family)
+    return await _configured().resolve(host, port, family)
+
+
+def _configured() -> TwistedResolver:
+    if not issubclass(Resolver.configured_class(), TwistedResolver):
+        return _default()
+    resolver: TwistedResolver = cast("Any", Resolver)()
+    return resolver
+
+
+@functools.cache
+def _default() -> TwistedResolver:
+    resolver: TwistedResolver = TwistedResolver()
+    return resolver
 
 
 class TwistedResolver(Resolver):
-    """A Tornado resolver that asks name servers through a Twisted reactor.
+    """A Tornado resolver that asks name servers by sockets of the running loop, without threads.
 
-    Options are given by keyword, to the class or to ``Resolver.configure``.
+    It does what the C library does, by the same files, and what the loop keeps is shared: equal
+    questions under way are asked once, and answers are kept for their time. Options are given by
+    keyword, to the class or to ``Resolver.configure``; a wrong one is refused at once.
 
     Args:
         servers: Name servers as ``(address, port)``, asked in this order. Default: those of
             ``resolv``.
         timeout: The seconds to wait for each server, one number a round: a server that stays
-            silent is asked again in the next round.
+            silent is asked again in the next round. Default: what ``resolv`` says, otherwise
+            1, 1, 2, 3, 3.
         resolv: The path of a resolv.conf(5); read again when it changes.
         hosts: The path of a hosts(5) file; read again when it changes.
-        reactor: The reactor to ask through. Default: the running loop's.
+        nsswitch: The path of an nsswitch.conf(5): whether the hosts file or DNS goes first.
+        gai: The path of a gai.conf(5), which changes the order of addresses.
+        cache_size: How many answers the loop keeps; 0 keeps none.
+        max_in_flight: How many questions may be under way at once; the others are queued.
+        reactor: The reactor of the running loop, where that is to be made sure of.
+
+    Raises:
+        TypeError: An option is of a wrong type, or there is none of that name.
+        ValueError: The value of an option makes no sense.
     """
 
-    def initialize(
-        self,
-        *,
-        servers: Sequence[Server] | None = None,
-        timeout: Sequence[float] = (1.0, 3.0, 6.0),
-        resolv: str = "/etc/resolv.conf",
-        hosts: str = "/etc/hosts",
-        reactor: IResolvingReactor | None = None,
-    ) -> None:
+    def initialize(self, *, reactor: Any = None, **options: Any) -> None:
         """Take the options; see the class."""
-        self._servers = servers
-        self._timeout = timeout
-        self._resolv = resolv
-        self._hosts = hosts
+        self._settings = Settings.of(options)
         self._reactor = reactor
+        self._engine: Engine | None = None
+        self._loop: Callable[[], object] = object
 
     async def resolve(
-        self, host: str | bytes | None, port: int, family: int = socket.AF_UNSPEC
+        self, host: str | bytes | None, port: Port, family: int = socket.AF_UNSPEC
     ) -> list[Address]:
-        """Resolve ``host``; arguments, result and errors as of `triloop.resolve`."""
-        numeric = _numeric(host, port, family)
-        if numeric is not None or host is None:
-            return numeric or []
-        name = _domain(host)
-        addresses = self._local(name, family) or await self._remote(name, family)
-        found = [sockaddr for text in addresses for sockaddr in _numeric(text, port, family) or []]
-        return _preferable_first(dict.fromkeys(found))
+        """Find the addresses of ``host``; arguments, result and errors as of `triloop.resolve`."""
+        check_family(family)
+        number = port_number(port)
+        numeric = literal(host, number, family)
+        if numeric is not None:
+            return numeric
+        assert host is not None
+        loop = _running_loop(self._reactor)
+        engine = self._engine
+        if engine is None or engine.is_closed or self._loop() is not loop:
+            engine = self._engine = engine_of(loop, AsyncioHost, self._settings)
+            self._loop = weakref.ref(loop)
+        try:
+            found = engine.look_up(host, family)
+        except UnicodeError as failed:
+            raise resolution_error(socket.EAI_NONAME, host) from failed
+        if isinstance(found, Lookup):
+            found = await _wait(loop, found)
+        if isinstance(found, Failure):
+            raise found.error or resolution_error(found.code, host)
+        return with_port(found, number)
 
-    def _local(self, name: bytes, family: int) -> list[str]:
-        """What can be known without asking: the hosts file, and what localhost means."""
-        known = _hosts_of(_content(self._hosts)).get(name.lower().rstrip(b"."), [])
-        addresses = [text for text in known if family in {socket.AF_UNSPEC, _family_of(text)}]
-        if addresses or not _is_localhost(name):
-            return addresses
-        # RFC 6761, 6.3: a name under localhost is never asked for.
-        if known:
-            raise resolution_error(socket.EAI_NONAME)
-        loopbacks = {socket.AF_INET6: "::1", socket.AF_INET: "127.0.0.1"}
-        return [text for key, text in loopbacks.items() if family in {socket.AF_UNSPEC, key}]
+    def hostname_resolver(self, reactor: Any) -> HostnameResolver:
+        """The same for a Twisted reactor: a resolver with these options to install there."""
+        return HostnameResolver.with_settings(reactor, self._settings)
 
-    async def _remote(self, name: bytes, family: int) -> list[str]:
-        """Ask DNS for each name that ``name`` may stand for."""
-        reactor = self._reactor or _current_reactor()
-        servers = self._servers or _servers_of(_content(self._resolv))
-        client = DnsClient(reactor, servers, self._timeout)
-        *others, last = _candidates(name)
-        for candidate in others:
-            with contextlib.suppress(NoSuchAddressError):
-                return await as_future(client.addresses(candidate, family))
-        return await as_future(client.addresses(last, family))
+    async def getaddrinfo(
+        self, host: str | bytes, port: Port, *, family: int = 0, type: int = 0, proto: int = 0
+    ) -> list[_AddressInfo]:
+        """Give what ``loop.getaddrinfo`` gives, without a canonical name."""
+        found = await self.resolve(host, port, family)
+        sockets = [
+            (its_type, its_proto)
+            for its_type, its_proto in _SOCKET_TYPES
+            if type in {0, its_type} and proto in {0, its_proto}
+        ]
+        return [(key, *each, "", sockaddr) for key, sockaddr in found for each in sockets]
 
 
-def _current_reactor() -> IResolvingReactor:
-    """The reactor that goes with the running loop."""
-    loop = asyncio.get_running_loop()
-    reactor: Any = getattr(loop, "reactor", None) or reactor_in(loop)
-    if reactor is None:
-        reactor = sys.modules.get("twisted.internet.reactor")
-        # Asking through a reactor that runs in another loop would wait for ever.
-        if getattr(reactor, "_asyncioEventloop", loop) is not loop and reactor.running:
-            reactor = None
-    if reactor is None:
+async def _wait(loop: asyncio.AbstractEventLoop, lookup: Lookup) -> Outcome:
+    future: asyncio.Future[Outcome] = loop.create_future()
+    waiter = functools.partial(_deliver, future)
+    lookup.waiters.append(waiter)
+    try:
+        return await future
+    finally:
+        if lookup.outcome is None:
+            lookup.leave(waiter)
+
+
+def _deliver(future: asyncio.Future[Outcome], outcome: Outcome) -> None:
+    if not future.done():
+        future.set_result(outcome)
+
+
+# -- which loop, and whether it is the right one ------------------------------------------------
+
+
+def _running_loop(reactor: Any) -> asyncio.AbstractEventLoop:
+    loop = asyncio._get_running_loop()
+    if loop is None:
         raise RuntimeError(
-            "no Twisted reactor goes with the running loop: call triloop.install() before the loop "
-            "runs, run triloop.TwistedIOLoop, or give TwistedResolver a reactor"
+            "no asyncio loop runs in this thread: await this in one. On a Twisted reactor without "
+            "a loop, use triloop.HostnameResolver(reactor)"
         )
-    return cast("IResolvingReactor", reactor)
+    if reactor is not None and not _goes_with(reactor, loop):
+        raise RuntimeError(
+            f"{reactor!r} does not run in {loop!r}, which is the running loop: leave out "
+            "the option reactor, or await this in the reactor's own loop"
+        )
+    if _another_thread_has_the_reactor(loop):
+        raise RuntimeError(
+            "Twisted's reactor runs in another thread, and the running loop of "
+            f"{threading.current_thread().name} has none: await this in the reactor's thread "
+            "(reactor.callFromThread, asyncio.run_coroutine_threadsafe), or make this loop a "
+            "reactor of its own first: triloop.TornadoReactor(). triloop.install() before all that "
+            "makes the reactor run in the loop that is to have it"
+        )
+    return loop
 
 
-# -- names, literals and files ------------------------------------------------------------------
+def _goes_with(reactor: Any, loop: asyncio.AbstractEventLoop) -> bool:
+    return loop is getattr(reactor, "_asyncioEventloop", None) or _own_reactor(loop) is reactor
 
 
-def _numeric(host: str | bytes | None, port: int, family: int) -> list[Address] | None:
-    """The addresses of a literal, or of None; None if ``host`` is a name."""
-    flags = socket.AI_NUMERICHOST
-    try:
-        infos = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, flags)
-    except UnicodeError:
-        return None
-    except socket.gaierror as failed:
-        is_name = failed.errno == socket.EAI_NONAME and host and (":" not in _text(host))
-        if not is_name:
-            raise
-        return None
-    return [(info[0], info[4]) for info in infos]
+def _own_reactor(loop: asyncio.AbstractEventLoop) -> Any:
+    own = (one for one in all_reactors() if one._asyncioEventloop is loop and not one.is_closed)
+    return getattr(loop, "reactor", None) or next(own, None)
 
 
-def _text(host: str | bytes) -> str:
-    return host if isinstance(host, str) else host.decode("latin-1")
-
-
-def _domain(host: str | bytes) -> bytes:
-    """The name as DNS has it: an internationalised one in its ASCII form."""
-    try:
-        name = host if isinstance(host, bytes) else host.encode("idna")
-    except UnicodeError as failed:
-        raise resolution_error(socket.EAI_NONAME) from failed
-    labels = name.rstrip(b".").split(b".")
-    if len(name.rstrip(b".")) > 253 or not all(0 < len(label) < 64 for label in labels):
-        raise resolution_error(socket.EAI_NONAME)
-    return name
-
-
-def _candidates(name: bytes) -> list[bytes]:
-    """The full names to ask for, in order, until one has an address."""
-    return [name.rstrip(b".")]
-
-
-def _is_localhost(name: bytes) -> bool:
-    return name.lower().rstrip(b".").split(b".")[-1] == b"localhost"
-
-
-def _family_of(address: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in address else socket.AF_INET
-
-
-def _preferable_first(addresses: Iterable[Address]) -> list[Address]:
-    """In the order of RFC 6724's rules 1 (avoid unusable destinations) and 6 (IPv6 first)."""
-    ordered = list(addresses)
-    if len({family for family, _ in ordered}) > 1:
-        ordered.sort(key=lambda address: (not _has_route(*address), address[0] == socket.AF_INET))
-    return ordered
-
-
-def _has_route(family: int, sockaddr: tuple[Any, ...]) -> bool:
-    # Connecting a datagram socket sends nothing; port 0 would be refused on some systems.
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((sockaddr[0], 9, *sockaddr[2:]))
-    except OSError:
+def _another_thread_has_the_reactor(loop: asyncio.AbstractEventLoop) -> bool:
+    reactor: Any = sys.modules.get("twisted.internet.reactor")
+    if reactor is None or not reactor.running or threadable.isInIOThread():
         return False
-    return True
-
-
-def _content(path: str) -> bytes:
-    """The content of a small file, which is read again only when it has changed."""
-    try:
-        stat = Path(path).stat()
-        return _read(path, (stat.st_mtime_ns, stat.st_size, stat.st_ino))
-    except OSError:
-        return b""
-
-
-@functools.lru_cache(maxsize=8)
-def _read(path: str, stamp: tuple[int, int, int]) -> bytes:
-    return Path(path).read_bytes()
-
-
-def _fields(content: bytes, comments: bytes) -> Iterable[list[bytes]]:
-    for line in content.splitlines():
-        if fields := re.split(comments, line, maxsplit=1)[0].split():
-            yield fields
-
-
-@functools.lru_cache(maxsize=8)
-def _hosts_of(content: bytes) -> dict[bytes, list[str]]:
-    """The addresses of each name in a hosts(5) file."""
-    hosts: dict[bytes, list[str]] = {}
-    for address, *names in _fields(content, b"#"):
-        if _is_literal(text := address.decode("latin-1")):
-            for name in names:
-                hosts.setdefault(name.lower().rstrip(b"."), []).append(text)
-    return hosts
-
-
-@functools.lru_cache(maxsize=8)
-def _servers_of(content: bytes) -> list[Server]:
-    """The name servers of a resolv.conf(5) file."""
-    servers = [
-        (text, _DOMAIN)
-        for keyword, *values in _fields(content, b"[#;]")
-        if keyword == b"nameserver" and values and _is_literal(text := values[0].decode("latin-1"))
-    ]
-    return servers or [("127.0.0.1", _DOMAIN)]
-
-
-def _is_literal(text: str) -> bool:
-    try:
-        return bool(_numeric(text, 0, socket.AF_UNSPEC))
-    except OSError:
-        return False
+    return _own_reactor(loop) is None

@@ -6,18 +6,23 @@ import asyncio
 import sys
 
 from tornado.ioloop import IOLoop
+from tornado.netutil import Resolver
 from twisted.internet import error
 from twisted.internet.main import installReactor
 
+from triloop.adapters.twisted_in_asyncio.names import serves_twisted
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
-from triloop.origins import caller, described
+from triloop.origins import described, remember
 from triloop.private.scrapy import wanted_loop
 
 __all__ = ["install"]
 
 
 def install(
-    io_loop: IOLoop | asyncio.AbstractEventLoop | None = None, *, restartable: bool = False
+    io_loop: IOLoop | asyncio.AbstractEventLoop | None = None,
+    *,
+    restartable: bool = False,
+    resolver: bool = False,
 ) -> TornadoReactor:
     """Make a :class:`TornadoReactor` the global one, ``twisted.internet.reactor``.
 
@@ -25,6 +30,9 @@ def install(
 
     :param io_loop: a Tornado IOLoop, an asyncio loop, or None for the current one.
     :param restartable: whether ``reactor.run()`` may be called again after ``reactor.stop()``.
+    :param resolver: whether Twisted and Tornado shall look names up by
+        :class:`triloop.TwistedResolver`, without threads; that is
+        ``Resolver.configure("triloop.TwistedResolver")``, unless it was configured before.
     :returns: the reactor.
     :raises twisted.internet.error.ReactorAlreadyInstalledError: when there is a global reactor
         already; the message names it and, where that can be known, the line that did it.
@@ -35,8 +43,10 @@ def install(
     if io_loop is None:
         io_loop = wanted_loop(sys._getframe(1))
     reactor = TornadoReactor(io_loop, restartable=restartable)
-    reactor.installed_by = caller()
+    remember(reactor)
     installReactor(reactor)
+    if resolver and not serves_twisted(Resolver.configured_class()):
+        Resolver.configure("triloop.TwistedResolver")
     return reactor
 
 

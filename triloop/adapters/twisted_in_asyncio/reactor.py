@@ -16,6 +16,7 @@ from twisted.internet.base import DelayedCall
 from triloop.adapters.twisted_in_asyncio.contexts import Threads, context_of, in_present_context
 from triloop.adapters.twisted_in_asyncio.host import AsyncioHost, asyncio_loop
 from triloop.adapters.twisted_in_asyncio.hosted import HostedReactor
+from triloop.adapters.twisted_in_asyncio.names import ConfiguredResolver
 from triloop.adapters.twisted_in_asyncio.streams import EarlyWriter
 from triloop.embedding import Embedding
 from triloop.process.children import ChildWatch
@@ -59,6 +60,7 @@ class TornadoReactor(HostedReactor):
         self.installed_by: str | None = None
         self._children = ChildWatch(self, self._tell_process)
         super().__init__(asyncio_loop(io_loop), restartable=restartable)
+        self.installNameResolver(ConfiguredResolver(self, self.nameResolver))
         _reactors.add(self)
 
     def __enter__(self) -> TornadoReactor:

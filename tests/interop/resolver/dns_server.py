@@ -35,6 +35,12 @@ ADDRESSES: dict[str, list[str]] = {
     "hosts.test": ["192.0.2.12"],
     "cut.test": ["192.0.2.13"],
     "twice.test": ["192.0.2.14", "192.0.2.14"],
+    "later.test": ["192.0.2.17", "2001:db8::17"],
+    "late.test": ["192.0.2.18"],
+    "release.test": ["192.0.2.19"],
+    "any.test": ["192.0.2.20"],
+    "old.test": ["192.0.2.21"],
+    "mute.test": ["192.0.2.22"],
 }
 ALIASES = {
     "alias.test": "chain.test",
@@ -54,8 +60,9 @@ FAILURES = {
     "untyped.test": dns.ENOTIMP,
 }
 NO_ADDRESS = {"empty.test"}
-# Each label before these is a name of its own, which fails once.
-PER_TEST = (".flaky.test", ".moody.test")
+TRUNCATED = {b"cut.test", b"mute.test"}
+# Each label before these is a name of its own.
+PER_TEST = (".flaky.test", ".moody.test", ".late.test", ".later.test", ".any.test", ".big.test")
 
 
 def known_as(name: str) -> str:
@@ -86,35 +93,63 @@ def answers_to(name: str, kind: int) -> list[dns.RRHeader]:
     return records + address_records(name, label.upper() if "shouted" in label else label, kind)
 
 
+def is_ignored(name: str, kind: int, *, known: bool) -> bool:
+    """Whether there is no answer at all."""
+    if name in {"half-silent.test", "silent.test"}:
+        return kind == AAAA or name == "silent.test"
+    return name.endswith(".late.test") or (name.endswith(".flaky.test") and not known)
+
+
 class Zone:
     """Answers questions, some of them badly."""
 
     def __init__(self) -> None:
         self.asked: set[tuple[str, int]] = set()
         self.paired: dict[int, Deferred[Any]] = {}
+        self.held: list[tuple[Deferred[Any], str, int]] = []
 
     def query(self, query: dns.Query, timeout: object = None) -> Deferred[Any]:
         """Give the records, an error, or nothing: a Deferred that never fires is silence."""
         name, kind = query.name.name.decode().lower(), query.type
         known = (name, kind) in self.asked
         self.asked.add((name, kind))
-        if name == "silent.test" or (name.endswith(".flaky.test") and not known):
+        answer = self.oddly(name, kind, known=known)
+        if answer is None:
+            answer = self.records(name, kind)
+        return answer
+
+    def oddly(self, name: str, kind: int, *, known: bool) -> Deferred[Any] | None:
+        """What a name gets that is not simply answered."""
+        held = name.endswith(".late.test") and not known
+        if held or (name.endswith(".later.test") and kind == AAAA):
+            return self.hold(name, kind)
+        if name.endswith(".late.test") or name == "release.test":
+            self.release()
+        if is_ignored(name, kind, known=known):
             return Deferred()
         if name.endswith(".moody.test") and not known:
             return fail(RefusalError(dns.EREFUSED))
-        if name == "half-silent.test" and kind == AAAA:
-            return Deferred()
         if name in FAILURES or (name == "half.test" and kind == AAAA):
             return fail(RefusalError(FAILURES.get(name, dns.ESERVER)))
-        if name == "pair.test":
-            return self.pair(kind)
-        return self.records(name, kind)
+        return self.pair(kind) if name == "pair.test" else None
 
     def records(self, name: str, kind: int) -> Deferred[Any]:
         records = answers_to(name, kind)
         if records or known_as(name) in ADDRESSES or name in NO_ADDRESS:
             return succeed((records, [], []))
         return fail(RefusalError(dns.ENAME))
+
+    def hold(self, name: str, kind: int) -> Deferred[Any]:
+        """Answer when another question has come."""
+        answer: Deferred[Any] = Deferred()
+        self.held.append((answer, name, kind))
+        return answer
+
+    def release(self) -> None:
+        """Answer what was held."""
+        held, self.held = self.held, []
+        for answer, name, kind in held:
+            answer.callback((answers_to(name, kind), [], []))
 
     def pair(self, kind: int) -> Deferred[Any]:
         """Answer only when both types have been asked for."""
@@ -143,21 +178,31 @@ class DNSServer(server.DNSServerFactory):
         if not address and query.name.name == b"cut.test":
             protocol.transport.abortConnection()
             return None
+        if not address and query.name.name == b"mute.test":
+            return None
+        if query.name.name == b"old.test" and message.additional:
+            return self.sendReply(protocol, reply_to(message, dns.EFORMAT), address)
         return super().handleQuery(message, protocol, address)  # type: ignore[no-untyped-call]
 
     def gotResolverError(
         self, failure: Failure, protocol: Any, message: dns.Message, address: Any
     ) -> None:
         (code,) = cast("RefusalError", failure.value).args
-        reply = dns.Message(message.id, answer=1, rCode=code)
+        reply = reply_to(message, code)
         reply.queries = [] if code == dns.EFORMAT else message.queries
         self.sendReply(protocol, reply, address)
 
     def sendReply(self, protocol: Any, message: dns.Message, address: Any) -> None:
         message.maxSize = 512 if address else 0
-        if address and message.queries and message.queries[0].name.name == b"cut.test":
+        if address and message.queries and message.queries[0].name.name in TRUNCATED:
             message.answers, message.trunc = [], 1
         super().sendReply(protocol, message, address)  # type: ignore[no-untyped-call]
+
+
+def reply_to(message: dns.Message, code: int) -> dns.Message:
+    reply = dns.Message(message.id, answer=1, rCode=code)
+    reply.timeReceived = message.timeReceived
+    return reply
 
 
 def forge(message: dns.Message, protocol: Any, address: Any) -> None:

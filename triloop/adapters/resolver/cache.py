@@ -1,0 +1,53 @@
+"""Answers that may be given again."""
+
+from __future__ import annotations
+
+import time
+
+from triloop.adapters.resolver.wire import Answer
+
+__all__ = ["Cache"]
+
+_Key = tuple[bytes, int]
+# Whatever a server says: a day at most, and for a denial (RFC 2308, 5) three hours.
+_MAX_SECONDS = 86_400
+_MAX_DENIAL = 10_800
+
+
+class Cache:
+    """Answers by name and type, each for the time that its records give it.
+
+    Args:
+        size: How many answers are kept; 0 keeps none. The oldest goes first.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._answers: dict[_Key, tuple[float, Answer]] = {}
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def get(self, key: _Key) -> Answer | None:
+        """The answer, if there is one that is still good."""
+        entry = self._answers.get(key)
+        if entry is None:
+            return None
+        if entry[0] < time.monotonic():
+            del self._answers[key]
+            return None
+        return entry[1]
+
+    def put(self, key: _Key, answer: Answer) -> None:
+        """Keep an answer for its time."""
+        seconds = min(answer.ttl, _MAX_SECONDS if answer.addresses else _MAX_DENIAL)
+        if not seconds or not self._size:
+            return
+        self._answers.pop(key, None)
+        if len(self._answers) >= self._size:
+            del self._answers[next(iter(self._answers))]
+        self._answers[key] = time.monotonic() + seconds, answer
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._answers.clear()

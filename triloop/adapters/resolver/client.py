@@ -1,0 +1,206 @@
+"""The DNS client: keeps questions in bounds, and the sockets that they go by."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from triloop.adapters.resolver import ServerAddress
+from triloop.adapters.resolver.cache import Cache
+from triloop.adapters.resolver.channel import Channel
+from triloop.adapters.resolver.deadlines import Deadlines
+from triloop.adapters.resolver.loop import Loop
+from triloop.adapters.resolver.question import SILENCE, Question, Waiter
+from triloop.adapters.resolver.servers import Server, in_order
+from triloop.adapters.resolver.tcp import TcpChannel
+from triloop.adapters.resolver.udp import UdpChannel
+from triloop.adapters.resolver.wire import Answer
+
+__all__ = ["DnsClient"]
+
+_log = logging.getLogger("triloop.resolver")
+
+# A socket is replaced after so many questions, so that its port cannot be guessed for long.
+_MAX_ASKED = 200
+# Sockets for datagrams, over all servers.
+_MAX_SOCKETS = 12
+
+_DROPPED = Answer(SILENCE)
+
+
+class DnsClient:
+    """Puts questions to name servers, on one loop and in its thread.
+
+    Args:
+        loop: The loop.
+        addresses: The servers, address literals with ports, in the order to ask them in.
+        waits: The seconds to wait for a server, one number a round.
+        limit: How many questions may be under way at once; the others are queued.
+        cache: Keeps the answers.
+        rotate: Whether to begin with any of the servers.
+        use_vc: Whether to ask over TCP only.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        addresses: Sequence[ServerAddress],
+        waits: Sequence[float],
+        *,
+        limit: int,
+        cache: Cache,
+        rotate: bool = False,
+        use_vc: bool = False,
+    ) -> None:
+        self.waits = waits
+        self.use_vc = use_vc
+        self.deadlines = Deadlines(loop, self._read_all)
+        self._loop = loop
+        self._limit = limit
+        self._cache = cache
+        self._rotate = rotate
+        self._servers = _reachable(addresses)
+        self._max_sockets = max(1, _MAX_SOCKETS // max(1, len(self._servers)))
+        self._questions: dict[tuple[bytes, int], Question] = {}
+        self._queue: OrderedDict[Question, None] = OrderedDict()
+        self._under_way = 0
+        self._starting = False
+        self._udp: dict[Server, list[UdpChannel]] = {server: [] for server in self._servers}
+        self._tcp: dict[Server, TcpChannel] = {}
+
+    def known(self, name: bytes, kinds: Sequence[int]) -> list[Answer] | None:
+        """What is known of a name without asking; None unless that is all that is wanted."""
+        answers = []
+        for kind in kinds:
+            answer = self._cache.get((name, kind))
+            if answer is None:
+                return None
+            answers.append(answer)
+        return answers
+
+    def ask(self, name: bytes, kind: int, waiter: Waiter) -> Answer | Question:
+        """Ask for the addresses of a name.
+
+        Args:
+            name: The labels of the name, in lower case.
+            kind: `wire.A` or `wire.AAAA`.
+            waiter: Called with the question and its answer, once.
+
+        Returns:
+            The answer, if it is known; the waiter is not called then. The question otherwise.
+        """
+        key = name, kind
+        answer = self._cache.get(key)
+        if answer is not None:
+            return answer
+        question = self._questions.get(key)
+        if question is not None:
+            question.waiters.append(waiter)
+            return question
+        question = self._questions[key] = Question(self, name, kind)
+        self._queue[question] = None
+        self._start_queued()
+        if question.answer is not None:
+            return question.answer
+        question.waiters.append(waiter)
+        return question
+
+    def finish(self, question: Question, answer: Answer) -> None:
+        """See `Asker.finish`."""
+        question.answer = answer
+        self._cache.put((question.name, question.kind), answer)
+        waiters, question.waiters = question.waiters, []
+        self._remove(question)
+        for waiter in waiters:
+            waiter(question, answer)
+
+    def drop(self, question: Question) -> None:
+        """See `Asker.drop`."""
+        question.answer = _DROPPED
+        self._remove(question)
+
+    def _remove(self, question: Question) -> None:
+        if self._questions.get((question.name, question.kind)) is question:
+            del self._questions[question.name, question.kind]
+        if question.deadline is None and question in self._queue:
+            del self._queue[question]
+            return
+        self._under_way -= 1
+        self._start_queued()  # before this gives up its socket, which may serve that one
+        self.deadlines.clear(question)
+        attempts, question.attempts = question.attempts, []
+        for channel, number in attempts:
+            channel.forget(number)
+
+    def _start_queued(self) -> None:
+        if self._starting:
+            return  # one of those that are being started was done at once
+        self._starting = True
+        try:
+            while self._queue and self._under_way < self._limit:
+                question, _ = self._queue.popitem(last=False)
+                self._under_way += 1
+                question.start()
+        finally:
+            self._starting = False
+
+    # -- servers and sockets
+
+    def servers(self) -> list[Server]:
+        """See `Asker.servers`."""
+        return in_order(self._servers, rotate=self._rotate)
+
+    def channel(self, server: Server, *, by_tcp: bool) -> Channel:
+        """See `Asker.channel`."""
+        if by_tcp:
+            if server not in self._tcp:
+                self._tcp[server] = TcpChannel(self._loop, server, self._tcp_closed)
+            return self._tcp[server]
+        channels = self._udp[server]
+        if channels and channels[-1].asked < _MAX_ASKED:
+            return channels[-1]
+        if len(channels) < self._max_sockets:
+            try:
+                channels.append(UdpChannel(self._loop, server, self._udp_closed))
+            except OSError:
+                if not channels:
+                    raise
+        return channels[-1]
+
+    def _udp_closed(self, channel: UdpChannel) -> None:
+        self._udp[channel.server].remove(channel)
+
+    def _tcp_closed(self, channel: TcpChannel) -> None:
+        del self._tcp[channel.server]
+
+    def _read_all(self) -> None:
+        for channels in self._udp.values():
+            for udp in channels[:]:
+                udp.read()
+        for tcp in list(self._tcp.values()):
+            tcp.read()
+
+    def close(self) -> None:
+        """Give up everything under way: its loop runs no more."""
+        for channels in self._udp.values():
+            for udp in channels[:]:
+                udp.close()
+        for tcp in list(self._tcp.values()):
+            tcp.close()
+        self._questions.clear()
+        self._queue.clear()
+
+
+def _reachable(addresses: Sequence[ServerAddress]) -> list[Server]:
+    """The servers whose addresses mean something on this machine."""
+    return [server for address in addresses if (server := _server(address)) is not None]
+
+
+def _server(address: ServerAddress) -> Server | None:
+    try:
+        return Server(address)
+    except socket.gaierror as failed:  # the scope of a link that is not there
+        _log.warning("name server %s port %d is left out: %s", *address, failed)
+        return None

@@ -1,0 +1,207 @@
+"""Names to addresses on one loop: one engine for each set of options."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from triloop.adapters.resolver import servers_of
+from triloop.adapters.resolver.cache import Cache
+from triloop.adapters.resolver.channel import noise
+from triloop.adapters.resolver.client import DnsClient
+from triloop.adapters.resolver.files import WatchedFile
+from triloop.adapters.resolver.gai_conf import parse_gai_conf
+from triloop.adapters.resolver.hosts_source import HostsSource
+from triloop.adapters.resolver.lookup import Lookup, Outcome, candidates
+from triloop.adapters.resolver.loop import Loop, WeakLoop
+from triloop.adapters.resolver.names import Name, parse_name
+from triloop.adapters.resolver.nsswitch import Source, parse_nsswitch
+from triloop.adapters.resolver.order import Orderer
+from triloop.adapters.resolver.resolv_conf import ResolvConf, parse_resolv_conf
+from triloop.adapters.resolver.settings import Settings
+
+__all__ = ["Engine", "engine_of"]
+
+# The seconds to wait for a server, a round each, where nothing else is configured. They are as
+# many in all as the C library waits, but what is lost is asked for again sooner.
+_WAITS = (1.0, 1.0, 2.0, 3.0, 3.0)
+_TIMEOUT, _ATTEMPTS = 5, 2
+# The seconds between looks at files that hardly ever change.
+_RARELY = 1.0
+# Names whose search is kept.
+_MAX_CANDIDATES = 4096
+# Sets of options for which a loop keeps an engine.
+_MAX_ENGINES = 16
+
+
+class Engine:
+    """Finds the addresses of names, on one loop and in its thread.
+
+    Args:
+        loop: The loop.
+        settings: The options.
+
+    Attributes:
+        loop: The loop.
+    """
+
+    def __init__(self, loop: Loop, settings: Settings) -> None:
+        self.hosts = HostsSource(loop, settings.hosts)
+        self.keeps_answers = settings.cache_size > 0
+        self.loop = loop
+        self._settings = settings
+        self._resolv = WatchedFile(settings.resolv, parse_resolv_conf)
+        self._nsswitch = WatchedFile(settings.nsswitch, parse_nsswitch, _RARELY)
+        self._orderer = WatchedFile(settings.gai, _orderer, _RARELY)
+        self._cache = Cache(settings.cache_size)
+        self._conf: ResolvConf | None = None
+        self._client: DnsClient | None = None
+        self._lookups: dict[tuple[bytes, int], Lookup] = {}
+        self._candidates: dict[Name, list[bytes]] = {}
+        #: Whether it must not be used any more.
+        self.is_closed = False
+
+    def look_up(self, host: str | bytes, family: int) -> Outcome | Lookup:
+        """Find the addresses of a name.
+
+        Args:
+            host: The name; no address literal.
+            family: ``AF_INET``, ``AF_INET6`` or ``AF_UNSPEC``.
+
+        Returns:
+            The outcome, if it is known; otherwise the lookup, to wait for.
+
+        Raises:
+            UnicodeError: The name has no ASCII form.
+        """
+        name = parse_name(host)
+        key = name.text, family
+        lookup = self._lookups.get(key)
+        if lookup is None:
+            lookup = Lookup(self, name, family)
+            lookup.start()
+            if lookup.outcome is not None:
+                return lookup.outcome
+            self._lookups[key] = lookup
+        return lookup
+
+    def close(self) -> None:
+        """Give up everything under way: the loop runs no more."""
+        self.is_closed = True
+        self._lookups.clear()
+        if self._client is not None:
+            self._client.close()
+
+    # lookup.Surroundings
+
+    def sources(self) -> tuple[Source, ...]:
+        """See `Surroundings.sources`."""
+        return self._nsswitch.value()
+
+    def dns(self) -> tuple[DnsClient, ResolvConf]:
+        """See `Surroundings.dns`."""
+        conf = self._conf
+        if conf is None or not conf.is_for_good:
+            conf = self._resolv.value()
+        if conf is not self._conf or self._client is None:
+            self._conf = conf
+            self._candidates.clear()
+            self._cache.clear()
+            self._client = self._new_client(conf)
+        return self._client, conf
+
+    def _new_client(self, conf: ResolvConf) -> DnsClient:
+        settings = self._settings
+        return DnsClient(
+            self.loop,
+            settings.servers or servers_of(conf.nameservers),
+            settings.timeout or _waits(conf),
+            limit=settings.max_in_flight,
+            cache=self._cache,
+            rotate="rotate" in conf.options,
+            use_vc="use-vc" in conf.options,
+        )
+
+    def candidates(self, name: Name, conf: ResolvConf) -> list[bytes]:
+        """See `Surroundings.candidates`."""
+        found = self._candidates.get(name)
+        if found is None:
+            if len(self._candidates) >= _MAX_CANDIDATES:
+                self._candidates.clear()
+            found = self._candidates[name] = candidates(name, conf)
+        return found
+
+    def order(self, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        """See `Surroundings.order`."""
+        return self._orderer.value().order(addresses) if len(addresses) > 1 else addresses
+
+    def ended(self, lookup: Lookup) -> None:
+        """See `Surroundings.ended`."""
+        key = lookup.name.text, lookup.family
+        if self._lookups.get(key) is lookup:
+            del self._lookups[key]
+
+
+def _orderer(content: bytes) -> Orderer:
+    return Orderer(parse_gai_conf(content))
+
+
+def _waits(conf: ResolvConf) -> tuple[float, ...]:
+    if conf.timeout is None and conf.attempts is None:
+        return _WAITS
+    timeout = _TIMEOUT if conf.timeout is None else conf.timeout
+    attempts = _ATTEMPTS if conf.attempts is None else conf.attempts
+    return (float(max(1, timeout)),) * max(1, attempts)
+
+
+# -- the engines of all loops -------------------------------------------------------------------
+
+
+_lock = threading.Lock()
+_engines: weakref.WeakKeyDictionary[Any, dict[Settings, Engine]] = weakref.WeakKeyDictionary()
+
+
+def engine_of(loop: Any, as_loop: Callable[[Any], Loop], settings: Settings) -> Engine:
+    """The engine of a loop for a set of options; to be called in the loop's thread.
+
+    Args:
+        loop: An asyncio loop or a Twisted reactor.
+        as_loop: Makes a `Loop` of it.
+        settings: The options.
+    """
+    engine = _engines.get(loop, {}).get(settings)
+    if engine is not None:
+        return engine
+    with _lock:
+        if loop not in _engines:
+            _close_those_of_closed_loops()
+        engines = _engines.setdefault(loop, {})
+        while len(engines) >= _MAX_ENGINES:
+            del engines[next(iter(engines))]  # what it has under way goes on
+        engine = engines[settings] = Engine(WeakLoop(loop, as_loop), settings)
+    return engine
+
+
+def _close_those_of_closed_loops() -> None:
+    """A loop that was closed in the middle of a lookup would be kept alive by that."""
+    for loop, engines in list(_engines.items()):
+        if isinstance(loop, asyncio.AbstractEventLoop) and loop.is_closed():
+            del _engines[loop]
+            for engine in engines.values():
+                engine.close()
+
+
+def _forget_all() -> None:
+    """In a child of ``os.fork``: the sockets are the parent's too, and so is the noise."""
+    for engines in _engines.values():
+        for engine in engines.values():
+            engine.is_closed = True
+    _engines.clear()
+    noise.forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)

@@ -1,0 +1,62 @@
+"""Configuration files, read again when they have changed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+__all__ = ["WatchedFile"]
+
+T = TypeVar("T")
+
+
+class WatchedFile(Generic[T]):
+    """What a file says, read again when the file has changed.
+
+    Args:
+        path: The file; one that is not there counts as an empty one.
+        parse: Makes the value of the content.
+        interval: The seconds between two looks at the file. 0: a look each time.
+    """
+
+    def __init__(self, path: str, parse: Callable[[bytes], T], interval: float = 0.0) -> None:
+        self._path = path
+        self._parse = parse
+        self._interval = interval
+        self._looked_at = 0.0
+        self._stamp: object = self  # like no file's
+        self._value: T | None = None
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether the file is another one than at the last time this was asked."""
+        if self._interval:
+            now = time.monotonic()
+            if self._stamp is not self and now < self._looked_at + self._interval:
+                return False
+            self._looked_at = now
+        try:
+            status = os.stat(self._path)  # noqa: PTH116 - each lookup does this
+            stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+        except OSError:
+            stamp = None
+        if stamp == self._stamp:
+            return False
+        self._stamp = stamp
+        return True
+
+    def content(self) -> bytes:
+        """What the file holds now."""
+        try:
+            return Path(self._path).read_bytes()
+        except OSError:
+            return b""
+
+    def value(self) -> T:
+        """What the file says now."""
+        if self.has_changed or self._value is None:
+            self._value = self._parse(self.content())
+        return self._value

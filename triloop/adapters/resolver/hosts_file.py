@@ -1,0 +1,92 @@
+"""hosts(5), as the C library reads it."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import socket
+from collections.abc import Iterator
+
+__all__ = ["HostsTable"]
+
+# Bytes that are read at once: a few milliseconds' work.
+_STEP = 1 << 16
+
+
+class HostsTable:
+    """The addresses of each name in a hosts(5) file.
+
+    Args:
+        content: The file; `read` goes through it step by step.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._addresses: dict[bytes, tuple[str, ...]] = {}
+        # Of a long list, most lines have the same address.
+        self._texts: dict[bytes, str | None] = {}
+
+    def read(self) -> Iterator[None]:
+        """Read the file, a few milliseconds a step."""
+        content, begin = self._content, 0
+        while begin < len(content):
+            end = content.find(b"\n", begin + _STEP) + 1 or len(content)
+            self._read_lines(content[begin:end].lower().split(b"\n"))
+            begin = end
+            yield
+        self._content = b""
+
+    def _read_lines(self, lines: list[bytes]) -> None:
+        addresses, texts = self._addresses, self._texts
+        for line in lines:
+            if b"#" in line:
+                line = line[: line.index(b"#")]  # noqa: PLW2901
+            fields = line.split()
+            if not fields:
+                continue
+            field = fields[0]
+            text = texts.get(field, "") or self._text(field)
+            if text is None:
+                continue
+            entry = (text,)
+            for name in fields[1:]:
+                known = addresses.get(name)
+                if known is None:
+                    addresses[name] = entry
+                elif text not in known:
+                    addresses[name] = known + entry
+
+    def _text(self, field: bytes) -> str | None:
+        """An address literal as others are written; None if it is none: octal, short, scoped."""
+        text = None
+        for family in (socket.AF_INET, socket.AF_INET6):
+            with contextlib.suppress(OSError, ValueError):
+                packed = socket.inet_pton(family, field.decode("latin-1"))
+                text = socket.inet_ntop(family, packed)
+                break
+        self._texts[field] = text
+        return text
+
+    def find(self, name: bytes, family: int) -> list[str]:
+        """The addresses of a name in one family, or in both, in the order of the file.
+
+        Args:
+            name: In lower case.
+            family: ``AF_INET``, ``AF_INET6`` or ``AF_UNSPEC``.
+        """
+        known = self._addresses.get(name)
+        if known is None:
+            return []
+        if family == socket.AF_INET:
+            return list(dict.fromkeys(text for each in known if (text := _as_ipv4(each))))
+        return [text for text in known if family == socket.AF_UNSPEC or ":" in text]
+
+
+def _as_ipv4(text: str) -> str | None:
+    """What the C library makes of an address where IPv4 is asked for."""
+    if ":" not in text:
+        return text
+    address = ipaddress.IPv6Address(text)
+    if address.is_loopback:
+        return "127.0.0.1"
+    return str(address.ipv4_mapped) if address.ipv4_mapped else None

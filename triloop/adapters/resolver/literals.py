@@ -1,0 +1,110 @@
+"""What needs no lookup: address literals, ports, services."""
+
+from __future__ import annotations
+
+import functools
+import socket
+from typing import Any
+
+from triloop.adapters.resolver.errors import FamilyError, resolution_error
+
+__all__ = ["Address", "Port", "check_family", "literal", "port_number", "with_port"]
+
+#: A family, and a socket address of it.
+Address = tuple[int, Any]
+Port = int | str | bytes | None
+
+_DIGITS = frozenset("0123456789")
+_FAMILIES = frozenset((socket.AF_UNSPEC, socket.AF_INET, socket.AF_INET6))
+_INET, _INET6 = socket.AF_INET, socket.AF_INET6
+
+
+def check_family(family: object) -> None:
+    """Refuse what is no family of addresses.
+
+    Raises:
+        TypeError: It is no number.
+        socket.gaierror: EAI_FAMILY, also a ValueError: a number that is no family.
+    """
+    if not isinstance(family, int) or isinstance(family, bool):
+        raise TypeError(f"family needs socket.AF_INET, AF_INET6 or AF_UNSPEC; got {family!r}")
+    if family not in _FAMILIES:
+        raise FamilyError(
+            socket.EAI_FAMILY,
+            f"{family!r} was taken for an address family, and is none: use socket.AF_INET, "
+            "AF_INET6 or AF_UNSPEC. triloop.resolve takes (host, family, port), a Tornado resolver "
+            f"(host, port, family): write port={family!r} if that is what it is",
+        )
+
+
+def port_number(port: Port) -> int:
+    """The number of a port.
+
+    Args:
+        port: A number, the digits of one, the name of a TCP service, or None for 0.
+
+    Raises:
+        TypeError: It is nothing of the kind.
+        socket.gaierror: EAI_SERVICE: there is no such port or service.
+    """
+    if port is None:
+        return 0
+    if isinstance(port, int) and not isinstance(port, bool):
+        if not 0 <= port <= 65535:
+            raise resolution_error(socket.EAI_SERVICE, port)
+        return port
+    if not isinstance(port, (str, bytes)):
+        raise TypeError(f"port needs an int, a str or None; got {port!r}")
+    return _service(port)
+
+
+@functools.lru_cache(maxsize=64)
+def _service(name: str | bytes) -> int:
+    text = name if isinstance(name, str) else name.decode("latin-1")
+    if not text:
+        return 0
+    if text.strip().isdecimal() and text.isascii():
+        return port_number(int(text))
+    try:
+        return int(socket.getaddrinfo(None, text, type=socket.SOCK_STREAM)[0][4][1])
+    except (OSError, UnicodeError):
+        raise resolution_error(socket.EAI_SERVICE, name) from None
+
+
+def literal(host: str | bytes | None, port: int, family: int) -> list[Address] | None:
+    """Read an address literal, in every form that getaddrinfo takes.
+
+    Args:
+        host: The literal; None for the loopback.
+        port: The port to put in.
+        family: ``AF_INET``, ``AF_INET6`` or ``AF_UNSPEC``.
+
+    Returns:
+        The addresses; None if ``host`` is a name.
+
+    Raises:
+        socket.gaierror: It is no literal but could be nothing else, or one of another family.
+    """
+    if host:
+        text = host if isinstance(host, str) else host.decode("latin-1")
+        has_colon = ":" in text
+        if not has_colon and text[0] not in _DIGITS and text != "*":
+            return None
+        if "\0" in text or not text.isascii():
+            return None
+    try:
+        infos = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
+    except UnicodeError:
+        return None
+    except socket.gaierror as failed:
+        if failed.errno == socket.EAI_NONAME and host and not has_colon:
+            return None
+        raise type(failed)(failed.errno, f"{failed.strerror}: {host!r}") from None
+    return [(info[0], info[4]) for info in infos]
+
+
+def with_port(addresses: tuple[str, ...], port: int) -> list[Address]:
+    """Make socket addresses of plain literals."""
+    return [
+        (_INET6, (text, port, 0, 0)) if ":" in text else (_INET, (text, port)) for text in addresses
+    ]

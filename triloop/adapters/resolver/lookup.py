@@ -1,0 +1,359 @@
+"""One name on its way to addresses: through the sources, the search domains and both families."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
+
+from triloop.adapters.resolver.client import DnsClient
+from triloop.adapters.resolver.errors import NO_DATA
+from triloop.adapters.resolver.hosts_source import HostsSource
+from triloop.adapters.resolver.names import Name, to_wire
+from triloop.adapters.resolver.nsswitch import Source
+from triloop.adapters.resolver.question import SILENCE, Question
+from triloop.adapters.resolver.resolv_conf import ResolvConf
+from triloop.adapters.resolver.wire import NOERROR, NXDOMAIN, Answer
+
+__all__ = ["Failure", "Lookup", "Outcome", "Surroundings", "candidates"]
+
+_MAX_ALIASES = 16
+#: In the place of a response code: the aliases lead back to themselves.
+_LOOP = -2
+# The seconds for which a family that stays silent holds back the other (RFC 8305, 3).
+_SECOND_FAMILY = 0.05
+
+_CODES = {NOERROR: NO_DATA, NXDOMAIN: socket.EAI_NONAME, _LOOP: socket.EAI_FAIL}
+# Of the errors of two families, the first of these says most about the name.
+_GRAVITY = [socket.EAI_AGAIN, socket.EAI_FAIL, NO_DATA, socket.EAI_NONAME]
+
+
+class Failure(NamedTuple):
+    """Why there is no address.
+
+    Attributes:
+        code: An ``EAI_`` code.
+        error: What the system refused, if that is the reason.
+    """
+
+    code: int
+    error: OSError | None = None
+
+
+#: Address literals in order, or why there are none.
+Outcome = tuple[str, ...] | Failure
+Waiter = Callable[[Outcome], None]
+
+
+class Surroundings(Protocol):
+    """What a lookup needs of its engine."""
+
+    hosts: HostsSource
+    keeps_answers: bool
+
+    def sources(self) -> tuple[Source, ...]:
+        """Where to look, in order."""
+
+    def candidates(self, name: Name, conf: ResolvConf) -> list[bytes]:
+        """The full names that a name may stand for, as of `candidates`."""
+
+    def dns(self) -> tuple[DnsClient, ResolvConf]:
+        """Whom to ask, and what the configuration says."""
+
+    def order(self, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        """The addresses, the most preferable first."""
+
+    def ended(self, lookup: Lookup) -> None:
+        """A lookup is done, or given up."""
+
+
+class Lookup:
+    """A name and family, for all that wait for its addresses.
+
+    Args:
+        engine: What it is part of.
+        name: The name.
+        family: ``AF_INET``, ``AF_INET6`` or ``AF_UNSPEC``.
+    """
+
+    __slots__ = (
+        "_code",
+        "_engine",
+        "_search",
+        "_sources",
+        "family",
+        "name",
+        "outcome",
+        "waiters",
+    )
+
+    def __init__(self, engine: Surroundings, name: Name, family: int) -> None:
+        self.name = name
+        self.family = family
+        self.outcome: Outcome | None = None
+        self.waiters: list[Waiter] = []
+        self._engine = engine
+        self._sources = iter(engine.sources())
+        self._code: int = socket.EAI_NONAME
+        self._search: _Search | None = None
+
+    def start(self) -> None:
+        """Look into one source after the other."""
+        for source in self._sources:
+            if source.name == "dns":
+                if not self._ask_dns():
+                    return
+            elif not self._look_into_hosts():
+                return
+            if source.is_last:
+                break
+        self.finish(Failure(self._code))
+
+    # -- the hosts file
+
+    def _look_into_hosts(self) -> bool:
+        """Whether to go on to the next source."""
+        table = self._engine.hosts.table()
+        if table is None:
+            self._engine.hosts.when_read(self._hosts_read)
+            return False
+        found = table.find(self.name.text, self.family)
+        if found:
+            self.finish(self._engine.order(tuple(found)))
+        return not found
+
+    def _hosts_read(self) -> None:
+        if self._look_into_hosts():
+            self.start()
+
+    def _is_in_hosts(self) -> bool:
+        table = self._engine.hosts.table()
+        return bool(table and table.find(self.name.text, socket.AF_UNSPEC))
+
+    # -- DNS
+
+    def _ask_dns(self) -> bool:
+        """Whether to go on to the next source."""
+        if self.name.is_localhost:
+            return self._is_in_hosts() or self._give_loopback()
+        client, conf = self._engine.dns()
+        names = self._engine.candidates(self.name, conf)
+        known = client.known(names[0], conf.kinds(self.family)) if names else None
+        if known and (addresses := _merged(known)):
+            self.found(addresses)
+            return False
+        self._search = _Search(self, client, conf, names, keeps_answers=self._engine.keeps_answers)
+        self._search.next()
+        return False
+
+    def _give_loopback(self) -> bool:
+        loopbacks = {socket.AF_INET6: "::1", socket.AF_INET: "127.0.0.1"}
+        kept = [text for key, text in loopbacks.items() if self.family in {0, key}]
+        self.found(tuple(kept))
+        return False
+
+    def found(self, addresses: tuple[str, ...]) -> None:
+        """There are addresses."""
+        self.finish(self._engine.order(addresses))
+
+    def not_found(self, failure: Failure) -> None:
+        """DNS has none."""
+        self._search = None
+        self._code = failure.code
+        if failure.error is not None:
+            self.finish(failure)
+        else:
+            self.start()
+
+    # -- the end
+
+    def finish(self, outcome: Outcome) -> None:
+        """Tell all that wait."""
+        self.outcome = outcome
+        self._search = None
+        self._engine.ended(self)
+        waiters, self.waiters = self.waiters, []
+        for waiter in waiters:
+            waiter(outcome)
+
+    def leave(self, waiter: Waiter) -> None:
+        """Wait no longer; with the last one the lookup ends."""
+        if waiter in self.waiters:
+            self.waiters.remove(waiter)
+            if not self.waiters:
+                self.close()
+
+    def close(self) -> None:
+        """Give up."""
+        self._engine.hosts.forget(self._hosts_read)
+        if self._search is not None:
+            self._search.close()
+        self._engine.ended(self)
+
+
+class _Search:
+    """A name in DNS: each full name that it may stand for, until one has an address."""
+
+    __slots__ = (
+        "_aliases",
+        "_answers",
+        "_client",
+        "_codes",
+        "_error",
+        "_is_as_is_first",
+        "_is_in_turn",
+        "_keeps_answers",
+        "_kinds",
+        "_left",
+        "_lookup",
+        "_names",
+        "_questions",
+        "deadline",
+    )
+
+    def __init__(
+        self,
+        lookup: Lookup,
+        client: DnsClient,
+        conf: ResolvConf,
+        names: list[bytes],
+        *,
+        keeps_answers: bool,
+    ) -> None:
+        self.deadline: float | None = None
+        self._lookup = lookup
+        self._client = client
+        self._keeps_answers = keeps_answers
+        self._is_in_turn = conf.is_in_turn
+        self._is_as_is_first = _is_as_is_first(lookup.name, conf)
+        self._kinds = conf.kinds(lookup.family)
+        self._names: Iterator[bytes] = iter(names)
+        self._codes: list[int] = []
+        self._left: list[int] = []
+        self._questions: dict[int, Question] = {}
+        self._answers: dict[int, Answer] = {}
+        self._aliases: dict[int, int] = {}
+        self._error: OSError | None = None
+
+    def next(self) -> None:
+        """Ask for the next full name."""
+        name = next(self._names, None)
+        if name is None:
+            self._lookup.not_found(Failure(self._final_code()))
+            return
+        self._answers.clear()
+        self._aliases.clear()
+        self._left = list(self._kinds)
+        self._ask_left(name)
+        self._judge(name)
+
+    def _ask_left(self, name: bytes) -> None:
+        while self._left and not (self._is_in_turn and self._questions):
+            self._ask(self._left.pop(0), name)
+
+    def _ask(self, kind: int, name: bytes) -> None:
+        asked = self._client.ask(name, kind, self._answered)
+        if isinstance(asked, Question):
+            self._questions[kind] = asked
+        else:
+            self._keep(kind, name, asked)
+
+    def _answered(self, question: Question, answer: Answer) -> None:
+        del self._questions[question.kind]
+        self._error = self._error or question.error
+        self._keep(question.kind, question.name, answer)
+        self._ask_left(question.name)
+        self._judge(question.name)
+
+    def _keep(self, kind: int, name: bytes, answer: Answer) -> None:
+        """Note an answer; if it is only an alias, ask what that stands for."""
+        if answer.rcode != NOERROR or answer.addresses or answer.alias is None:
+            self._answers[kind] = answer
+        elif answer.alias == name or self._aliases.get(kind) == _MAX_ALIASES:
+            self._answers[kind] = Answer(_LOOP)
+        else:
+            self._aliases[kind] = self._aliases.get(kind, 0) + 1
+            self._ask(kind, answer.alias)
+
+    def _judge(self, name: bytes) -> None:
+        """See whether the answers are enough."""
+        addresses = self._addresses()
+        if self._questions or self._left:
+            if addresses and self.deadline is None:
+                self._client.deadlines.set(self, _SECOND_FAMILY)
+            return
+        self._client.deadlines.clear(self)
+        if addresses:
+            self._lookup.found(addresses)
+        elif self._error is not None:
+            self._lookup.not_found(Failure(socket.EAI_AGAIN, self._error))
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        rcodes = {answer.rcode for answer in self._answers.values()} or {NOERROR}
+        codes = {_CODES.get(rcode, socket.EAI_AGAIN) for rcode in rcodes}
+        self._codes.append(next(code for code in _GRAVITY if code in codes))
+        if SILENCE in rcodes:  # the servers would be as silent to the next name
+            self._lookup.not_found(Failure(socket.EAI_AGAIN))
+        else:
+            self.next()
+
+    def _addresses(self) -> tuple[str, ...]:
+        answers = self._answers
+        return _merged([answers[kind] for kind in self._kinds if kind in answers])
+
+    def _final_code(self) -> int:
+        """The error that says most: of the name as it is, if it came first."""
+        if not self._codes:
+            return socket.EAI_NONAME
+        if self._is_as_is_first:
+            return self._codes[0]
+        return next(
+            code for code in (NO_DATA, socket.EAI_AGAIN, self._codes[-1]) if code in self._codes
+        )
+
+    def expire(self) -> None:
+        """The other family has kept its time."""
+        addresses = self._addresses()
+        self._leave(keep=self._keeps_answers)
+        self._lookup.found(addresses)
+
+    def close(self) -> None:
+        """Give up."""
+        self._client.deadlines.clear(self)
+        self._leave(keep=False)
+
+    def _leave(self, *, keep: bool) -> None:
+        questions, self._questions = self._questions, {}
+        for question in questions.values():
+            question.leave(self._answered, keep=keep)
+
+
+def _merged(answers: list[Answer]) -> tuple[str, ...]:
+    """All addresses, each once."""
+    if len(answers) == 1 and len(answers[0].addresses) < 2:
+        return answers[0].addresses
+    return tuple(dict.fromkeys(text for answer in answers for text in answer.addresses))
+
+
+def _is_as_is_first(name: Name, conf: ResolvConf) -> bool:
+    return name.is_absolute or name.dots >= conf.ndots
+
+
+def candidates(name: Name, conf: ResolvConf) -> list[bytes]:
+    """The full names that a name may stand for, in the order to ask for them.
+
+    Returns:
+        Their labels; none if the name is no host name.
+    """
+    if not name.is_askable:
+        return []
+    text = name.text.rstrip(b".")
+    domains = [] if name.is_absolute else conf.search
+    found = [text + b"." + domain if domain else text for domain in domains]
+    if _is_as_is_first(name, conf):
+        found.insert(0, text)
+    elif name.dots or not found or "no-tld-query" not in conf.options:
+        found.append(text)
+    return [wire for each in dict.fromkeys(found) if (wire := to_wire(each)) is not None]

@@ -1,0 +1,120 @@
+"""The order of destinations: RFC 6724, section 6, as the C library applies it."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+from triloop.adapters.resolver.gai_conf import Policy
+from triloop.adapters.resolver.netlink import OwnAddress, own_addresses
+
+__all__ = ["Orderer"]
+
+_MAPPED = 0xFFFF << 32
+# Connecting a datagram socket sends nothing; some systems refuse port 0.
+_PORT = 9
+# The seconds for which this machine's addresses and routes are taken to stay as they are.
+_FRESH = 1.0
+# Of more addresses than these no order is made: each costs some system calls.
+_MAX_ADDRESSES = 1000
+
+_LINK_LOCAL, _SITE_LOCAL, _GLOBAL = 2, 5, 14
+
+
+class Orderer:
+    """Puts the addresses of a name in order, the most preferable first.
+
+    Args:
+        policy: The tables to go by.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._orders: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._own: dict[bytes, OwnAddress] | None = None
+        self._until = 0.0
+
+    def order(self, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        """Order address literals."""
+        if not 1 < len(addresses) <= _MAX_ADDRESSES:
+            return addresses
+        now = time.monotonic()
+        if now > self._until:
+            self._until = now + _FRESH
+            self._orders.clear()
+            self._own = None
+        ordered = self._orders.get(addresses)
+        if ordered is None:
+            ordered = self._orders[addresses] = self._order(addresses)
+        return ordered
+
+    def _order(self, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sorted(addresses, key=self._key))
+
+    def _key(self, address: str) -> tuple[int, ...]:
+        """What a destination is compared by, rule after rule: the smallest is the best."""
+        destination, source = _packed(address), _source(address)
+        policy = self._policy
+        number = _as_ipv6(destination)
+        scope = self._scope(destination)
+        if source is None:
+            # Rules 1, 6 and 8: nothing else is known of what cannot be reached.
+            return 1, 0, 0, 0, 0, -policy.precedence(number), 0, scope, 0
+        own = self._own_address(source)
+        return (
+            0,  # rule 1: avoid unusable destinations
+            self._scope(source) != scope,  # rule 2: prefer matching scope
+            own.is_deprecated,  # rule 3
+            not own.is_home,  # rule 4
+            policy.label(_as_ipv6(source)) != policy.label(number),  # rule 5: matching label
+            -policy.precedence(number),  # rule 6
+            not own.is_native,  # rule 7
+            scope,  # rule 8: prefer smaller scope
+            -_common_prefix(destination, source, own.prefix),  # rule 9; rule 10 is a stable sort
+        )
+
+    def _own_address(self, source: bytes) -> OwnAddress:
+        if self._own is None:
+            self._own = own_addresses()
+        return self._own.get(source) or OwnAddress()
+
+    def _scope(self, packed: bytes) -> int:
+        if len(packed) == 4:
+            return self._policy.scope_of_ipv4(_as_ipv6(packed))
+        if packed[0] == 0xFF:
+            return packed[1] & 0xF
+        first = packed[0] << 8 | packed[1] & 0xC0
+        if first == 0xFE80 or packed == b"\0" * 15 + b"\1":
+            return _LINK_LOCAL
+        return _SITE_LOCAL if first == 0xFEC0 else _GLOBAL
+
+
+def _as_ipv6(packed: bytes) -> int:
+    number = int.from_bytes(packed, "big")
+    return _MAPPED | number if len(packed) == 4 else number
+
+
+def _common_prefix(destination: bytes, source: bytes, prefix: int) -> int:
+    """The bits that two addresses begin with; for IPv4, none outside of the source's network."""
+    bits = 8 * len(destination)
+    differing = int.from_bytes(destination, "big") ^ int.from_bytes(source, "big")
+    if bits == 32 and (not prefix or differing >> bits - prefix):
+        return 0
+    return bits - differing.bit_length()
+
+
+def _source(address: str) -> bytes | None:
+    """The source address that the system would choose; None if there is no way."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        # A socket for each: one that was connected before keeps its source.
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, _PORT))
+            source: str = probe.getsockname()[0]
+    except OSError:
+        return None
+    return _packed(source.partition("%")[0])
+
+
+def _packed(address: str) -> bytes:
+    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)

@@ -1,0 +1,234 @@
+"""A question that is put to name servers, one after the other, until one has an answer.
+
+::
+
+    a question   | holds                                      | goes on
+    -------------+--------------------------------------------+-----------------------------------
+    queued       | a place in the queue                       | when another one is done
+    under way    | a deadline, and a number in each channel   | answer: done; refusal: the next
+                 | that it was sent by                        | server; silence: the next server,
+                 |                                            | and an answer may still come late
+    done         | nothing                                    |
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from triloop.adapters.resolver.channel import Channel
+from triloop.adapters.resolver.deadlines import Deadlines
+from triloop.adapters.resolver.servers import Server
+from triloop.adapters.resolver.wire import FORMERR, NOERROR, NOTIMP, NXDOMAIN, Answer
+
+__all__ = ["SERVFAIL", "SILENCE", "Asker", "Question", "Waiter"]
+
+_log = logging.getLogger("triloop.resolver")
+
+SERVFAIL, _BADVERS = 2, 16
+#: In the place of a response code: no server has answered.
+SILENCE = -1
+
+# The seconds after which a socket is asked for again where there was none.
+_SHORTAGE_PAUSE = 0.05
+_SHORTAGE = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+# The seconds for which a server that was silent may hold up the question that tries it again.
+_TRIAL = 0.05
+
+Waiter = Callable[["Question", Answer], None]
+
+
+class Asker(Protocol):
+    """What a question needs of the client that asks it."""
+
+    waits: Sequence[float]
+    use_vc: bool
+    deadlines: Deadlines
+
+    def servers(self) -> list[Server]:
+        """The servers, in the order in which to ask them now."""
+
+    def channel(self, server: Server, *, by_tcp: bool) -> Channel:
+        """A socket to ask a server by.
+
+        Raises:
+            OSError: There is none to be had, or no way to the server.
+        """
+
+    def finish(self, question: Question, answer: Answer) -> None:
+        """Give the answer to all that wait for it."""
+
+    def drop(self, question: Question) -> None:
+        """Forget a question for which nobody waits."""
+
+
+class Question:
+    """One name and type, for all that wait for it."""
+
+    __slots__ = (
+        "_asked_at",
+        "_client",
+        "_left",
+        "_refused",
+        "_round",
+        "_server",
+        "_short_since",
+        "_silent",
+        "answer",
+        "attempts",
+        "deadline",
+        "error",
+        "kind",
+        "name",
+        "waiters",
+    )
+
+    def __init__(self, client: Asker, name: bytes, kind: int) -> None:
+        self.name = name
+        self.kind = kind
+        self.attempts: list[tuple[Channel, bytes]] = []
+        self.waiters: list[Waiter] = []
+        self.deadline: float | None = None
+        #: Set when it is done.
+        self.answer: Answer | None = None
+        self.error: OSError | None = None
+        self._client = client
+        self._round = -1
+        self._left: list[Server] = []
+        self._silent: list[Server] = []
+        self._server: Server | None = None
+        self._asked_at = 0.0
+        self._refused = False
+        self._short_since: float | None = None
+
+    # -- going on
+
+    def start(self) -> None:
+        """Ask the first server."""
+        self._silent = self._client.servers()
+        self._next()
+
+    def _next(self) -> None:
+        """Ask the next server: of those that were silent too, in the next round."""
+        while self._take_server():
+            assert self._server is not None
+            if self._ask(by_tcp=self._client.use_vc):
+                return
+        rcode = SERVFAIL if self._refused else SILENCE
+        self._client.finish(self, Answer(rcode))
+
+    def _take_server(self) -> bool:
+        waits = self._client.waits
+        if not self._left:
+            self._round += 1
+            if self._round >= len(waits) or not self._silent:
+                self._server = None
+                return False
+            self._left, self._silent = self._silent, []
+        self._server = self._left.pop(0)
+        return True
+
+    def _ask(self, *, by_tcp: bool) -> bool:
+        """Ask the present server; False if it cannot be asked."""
+        server = self._server
+        assert server is not None
+        try:
+            channel = self._client.channel(server, by_tcp=by_tcp)
+        except OSError as failed:
+            return failed.errno in _SHORTAGE and self._wait_for_socket(failed)
+        self._short_since = None
+        self._asked_at = time.monotonic()
+        self._client.deadlines.set(self, self._patience(server))
+        channel.send(self)
+        return True
+
+    def _patience(self, server: Server) -> float:
+        if server.may_be_back and self._left:
+            server.excuse()
+            return _TRIAL
+        return self._client.waits[self._round]
+
+    def _wait_for_socket(self, failed: OSError) -> bool:
+        """Ask the same server later; False if that has been tried for long enough."""
+        now = time.monotonic()
+        if self._short_since is None:
+            self._short_since = now
+        if now - self._short_since > sum(self._client.waits):
+            self.error = failed
+            return False
+        assert self._server is not None
+        self._left.insert(0, self._server)
+        self._server = None
+        self._client.deadlines.set(self, _SHORTAGE_PAUSE)
+        return True
+
+    # -- what comes of it
+
+    def expire(self) -> None:
+        """The present server has not answered in time."""
+        if self._server is not None:
+            self._server.missed(self._asked_at)
+            self._silent.append(self._server)
+        self._next()
+
+    def answered(self, server: Server, answer: Answer) -> None:
+        """A server has answered: the present one, or late, one from before."""
+        if self.answer is not None:
+            return
+        if answer.is_truncated:
+            self._ask_again(server, by_tcp=True)
+        elif answer.rcode in {NOERROR, NXDOMAIN} and not answer.is_lame:
+            self._report(server)
+            self._client.finish(self, answer)
+        elif answer.rcode in {FORMERR, NOTIMP, _BADVERS} and server.knows_edns:
+            server.knows_edns = False
+            self._ask_again(server, by_tcp=self._client.use_vc)
+        else:
+            self._refused = True
+            self.failed(server)
+
+    def failed(self, server: Server) -> None:
+        """A server cannot be reached, or has no answer: go on to the next, if it is its turn."""
+        if self.answer is not None:
+            return
+        server.missed(self._asked_at)
+        if server is self._server:
+            self._server = None
+            self._next()
+        elif server in self._silent:
+            self._silent.remove(server)
+
+    def interrupted(self, server: Server) -> None:
+        """The connection ended before this was answered, though not before all others."""
+        if self.answer is None:
+            self._ask_again(server, by_tcp=True)
+
+    def _ask_again(self, server: Server, *, by_tcp: bool) -> None:
+        """Ask the same server, in another way."""
+        if server is not self._server:
+            return  # it was late with this, and another one has been asked
+        if not self._ask(by_tcp=by_tcp):
+            self.failed(server)
+
+    def _report(self, server: Server) -> None:
+        if _log.isEnabledFor(logging.DEBUG):
+            name = self.name.decode("ascii", "backslashreplace")
+            seconds = time.monotonic() - self._asked_at
+            _log.debug("%r type %d from %r in %.6f s", name, self.kind, server, seconds)
+
+    # -- the end
+
+    def leave(self, waiter: Waiter, *, keep: bool) -> None:
+        """Wait no longer.
+
+        Args:
+            waiter: As it was given to the client.
+            keep: Whether the answer shall still be waited for, for the next to ask.
+        """
+        if waiter in self.waiters:
+            self.waiters.remove(waiter)
+            if not self.waiters and not keep:
+                self._client.drop(self)

@@ -1,0 +1,241 @@
+"""DNS messages: questions for the addresses of a name, and what the answers say.
+
+Every number of an answer is in the hands of its sender. Reading takes time in proportion to the
+length: a compression pointer leads back, never forward, and no name is read twice.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+__all__ = [
+    "AAAA",
+    "FORMERR",
+    "NOERROR",
+    "NOTIMP",
+    "NXDOMAIN",
+    "OPT",
+    "A",
+    "Answer",
+    "WireError",
+    "mixed_case",
+    "pack",
+    "read_answer",
+]
+
+A, _CNAME, _SOA, AAAA, _OPT = 1, 5, 6, 28, 41
+_IN = 1
+NOERROR, FORMERR, NXDOMAIN, NOTIMP = 0, 1, 3, 4
+
+# Of the flags: this is a reply, it is authoritative, truncated; recursion is wanted, is available.
+_QR, _AA, _TC, _RD, _RA = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080
+_OPCODE, _RCODE = 0x7800, 0x000F
+
+_HEADER = struct.Struct("!5H")  # what follows the id
+_RECORD = struct.Struct("!HHIH")  # what follows a record's name
+_U32 = struct.Struct("!I")
+_QUESTION = 12
+_MAX_NAME = 255
+_MAX_TTL = 0x7FFFFFFF
+
+#: EDNS (RFC 6891): answers of 1,232 bytes pass everywhere in one piece.
+OPT = b"\0" + _RECORD.pack(_OPT, 1232, 0, 0)
+_TYPES = {A: b"\0\1\0\1", AAAA: b"\0\x1c\0\1"}  # and the class
+_FAMILIES = {A: (socket.AF_INET, 4), AAAA: (socket.AF_INET6, 16)}
+# The bit that makes a letter upper or lower case.
+_CASE = bytes(0x20 if chr(byte).isalpha() and byte < 128 else 0 for byte in range(256))
+
+
+class WireError(Exception):
+    """A message is not formed as RFC 1035 wants it."""
+
+
+class Answer(NamedTuple):
+    """What a server says about one name and type.
+
+    Attributes:
+        rcode: The response code, extended by EDNS.
+        addresses: Address literals, in the order they came in.
+        alias: Where there are no addresses: the name that the aliases lead to. It is the name
+            asked for if they lead back to themselves.
+        ttl: The seconds that this may be kept for; 0 if it may not.
+        is_truncated: Whether all of it has to be asked for over TCP.
+        is_lame: Whether the server knows nothing of the name and does not ask others.
+        keeps_case: Whether it repeats the question to the letter.
+    """
+
+    rcode: int
+    addresses: tuple[str, ...] = ()
+    alias: bytes | None = None
+    ttl: int = 0
+    is_truncated: bool = False
+    is_lame: bool = False
+    keeps_case: bool = True
+
+
+def pack(number: bytes, name: bytes, kind: int, options: bytes = OPT) -> bytes:
+    """Make a question.
+
+    Args:
+        number: The two bytes of its id.
+        name: The labels of the name.
+        kind: `A` or `AAAA`.
+        options: `OPT`, or nothing for a server that knows no EDNS.
+    """
+    counts = b"\1\0\0\1\0\0\0\0\0\1" if options else b"\1\0\0\1\0\0\0\0\0\0"
+    return b"".join((number, counts, name, _TYPES[kind], options))
+
+
+def mixed_case(name: bytes, noise: bytes) -> bytes:
+    """Give each letter of a name a case that nobody can guess.
+
+    Args:
+        name: The labels of the name, in lower case.
+        noise: As many random bytes.
+    """
+    letters = int.from_bytes(name.translate(_CASE), "big") & int.from_bytes(noise, "big")
+    return (int.from_bytes(name, "big") ^ letters).to_bytes(len(name), "big")
+
+
+def read_answer(data: bytes, asked: bytes, kind: int) -> Answer | None:
+    """Read what may be the answer to a question.
+
+    Args:
+        data: The message.
+        asked: The labels of the name, as they were sent.
+        kind: The type asked for.
+
+    Returns:
+        The answer; None if the message is none to this question.
+
+    Raises:
+        WireError: It is one, but not well formed.
+    """
+    if len(data) < _QUESTION:
+        return None
+    flags, questions, answers, authorities, extras = _HEADER.unpack_from(data, 2)
+    if flags & (_QR | _OPCODE) != _QR:
+        return None
+    rcode = flags & _RCODE
+    name = asked.lower()
+    end = _QUESTION + len(asked) + 4
+    repeated = data[_QUESTION : end - 4]
+    if questions != 1 or repeated.lower() != name or data[end - 4 : end] != _TYPES[kind]:
+        # A server that could not read the question need not repeat it.
+        return Answer(rcode) if rcode and not questions else None
+    keeps_case = repeated == asked
+    if flags & _TC:
+        return Answer(rcode, is_truncated=True, keeps_case=keeps_case)
+    message = _Message(data, end, name)
+    addresses, alias, ttl = message.follow(answers, name, kind)
+    if addresses:
+        return Answer(rcode, addresses, None, ttl, keeps_case=keeps_case)
+    seconds, extended = message.closing(authorities, extras)
+    lame = not (rcode or answers or authorities or flags & (_AA | _RA) or extended)
+    ttl = min(ttl, seconds)
+    return Answer(rcode | extended, (), alias, ttl, is_lame=lame, keeps_case=keeps_case)
+
+
+class _Message:
+    """The records of a message, one section after the other."""
+
+    def __init__(self, data: bytes, at: int, name: bytes) -> None:
+        self._data = data
+        self._at = at
+        # Names by where they begin; compression makes most of them the question's.
+        self._names = {_QUESTION: name}
+
+    def records(self, count: int) -> Iterator[tuple[bytes, int, int, int, int]]:
+        """The next records: name, type, time to live, where their data begins, and its length."""
+        data, unpack, size = self._data, _RECORD.unpack_from, _RECORD.size
+        for _ in range(count):
+            name, at = self._name(self._at)
+            if at + size > len(data):
+                raise WireError("a record is cut short")
+            kind, kind_class, ttl, length = unpack(data, at)
+            begin = at + size
+            self._at = begin + length
+            if self._at > len(data):
+                raise WireError("a record is cut short")
+            if kind_class == _IN or kind == _OPT:
+                yield name, kind, ttl if ttl <= _MAX_TTL or kind == _OPT else 0, begin, length
+
+    def follow(
+        self, count: int, asked: bytes, kind: int
+    ) -> tuple[tuple[str, ...], bytes | None, int]:
+        """Follow the aliases of a name: the addresses, where they lead, the time to live."""
+        family, size = _FAMILIES[kind]
+        aliases: dict[bytes, bytes] = {}
+        found: dict[bytes, list[bytes]] = {}
+        times: dict[bytes, int] = {}
+        for owner, its_kind, ttl, at, length in self.records(count):
+            if its_kind == kind:
+                if length != size:
+                    raise WireError("an address is too long or too short")
+                found.setdefault(owner, []).append(self._data[at : at + size])
+            elif its_kind == _CNAME:
+                aliases[owner], end = self._name(at)
+                if end != at + length:
+                    raise WireError("an alias is too long or too short")
+            else:
+                continue
+            times[owner] = min(ttl, times.get(owner, ttl))
+        name, ttl = asked, times.get(asked, _MAX_TTL)
+        for _ in range(len(aliases)):
+            if name not in aliases:
+                break
+            name = aliases[name]
+            ttl = min(ttl, times.get(name, ttl))
+        if name in aliases:
+            return (), asked, 0
+        addresses = [socket.inet_ntop(family, packed) for packed in found.get(name, ())]
+        return tuple(addresses), name if aliases and name != asked else None, ttl
+
+    def closing(self, authorities: int, extras: int) -> tuple[int, int]:
+        """What the last sections say: the time to live of a denial, the rest of the rcode."""
+        seconds = extended = 0
+        for _, kind, ttl, at, length in self.records(authorities):
+            if kind == _SOA and length >= 22:
+                seconds = min(ttl, _U32.unpack_from(self._data, at + length - 4)[0])
+        for _, kind, ttl, _, _ in self.records(extras):
+            if kind == _OPT:
+                extended = ttl >> 24 << 4
+        return seconds, extended
+
+    def _name(self, at: int) -> tuple[bytes, int]:
+        """The name at a place, in lower case, and where it ends."""
+        data, names = self._data, self._names
+        if data[at : at + 2] == b"\xc0\x0c":
+            return names[_QUESTION], at + 2
+        # Each label, and each pointer, with the place it begins at.
+        parts: list[tuple[int, bytes]] = []
+        start = at
+        end = 0  # known with the first pointer; what is before it is read here only
+        while not end or at not in names:
+            length = data[at] if at < len(data) else 0xFF
+            after = at + 1 + length
+            if length == 0:
+                names[at] = b"\0"
+                end = end or after
+            elif length < 64:
+                parts.append((at, data[at:after].lower()))
+                at = after
+            elif length < 0xC0 or at + 2 > len(data):
+                raise WireError("a name is cut short")
+            else:
+                parts.append((at, b""))
+                end = end or at + 2
+                at = (length & 0x3F) << 8 | data[at + 1]
+                if not _QUESTION <= at < start:
+                    raise WireError("a pointer does not lead back to a name")
+                start = at
+        tail = names[at]
+        for begin, label in reversed(parts):
+            tail = label + tail
+            if len(tail) > _MAX_NAME:
+                raise WireError("a name is too long")
+            names[begin] = tail
+        return tail, end
