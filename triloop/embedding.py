@@ -163,16 +163,26 @@ class Embedding:
             return  # the turn looks at its end
         delay = self._deadline()
         if delay == 0:
-            self._take_turn()
+            self._ready()
         else:
             self._arm(delay)
 
     def _ready(self) -> None:
-        """The guest is readable: turn it, or note that it is owed a turn."""
+        """Give the guest one bounded turn, or note that it is owed one."""
         if self.turning and not self._suspended():
             self._drop_watch()
+            return
+        self.turning = True
+        if self._leaves_look and self._soon is None:
+            self._soon = _ask(self.host.call_soon, self._look)
+        try:
+            delay = self._rounds()
+        except BaseException as reason:  # noqa: BLE001 - handed over to the host
+            # A guest in this state is asked nothing; the look that is due finds out.
+            self._end_turn(0)
+            self.host.interrupt(reason)
         else:
-            self._take_turn()
+            self._end_turn(delay)
 
     def _suspended(self) -> bool:
         """Suspend the turn for the nested loop that calls; False where the guest cannot bear it.
@@ -186,20 +196,6 @@ class Embedding:
         self._drop_watch()
         self._watch_guest()
         return True
-
-    def _take_turn(self) -> None:
-        """Give the guest one bounded turn."""
-        self.turning = True
-        if self._leaves_look and self._soon is None:
-            self._soon = _ask(self.host.call_soon, self._look)
-        try:
-            delay = self._rounds()
-        except BaseException as reason:  # noqa: BLE001 - handed over to the host
-            # A guest in this state is asked nothing; the look that is due finds out.
-            self._end_turn(0)
-            self.host.interrupt(reason)
-        else:
-            self._end_turn(delay)
 
     def _rounds(self) -> float | None:
         """Turn the guest until it has nothing ready or the budget is spent; its new deadline."""
