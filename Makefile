@@ -69,6 +69,7 @@ lint: $(STAMP)
 
 types: $(STAMP)
 	$(BIN)/mypy
+	$(BIN)/basedpyright
 
 imports: $(STAMP)
 	$(BIN)/lint-imports

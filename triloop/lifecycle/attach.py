@@ -18,7 +18,7 @@ __all__ = ["attached", "enter", "global_reactor"]
 
 
 @contextlib.asynccontextmanager
-async def attached() -> AsyncIterator[Any]:
+async def attached() -> AsyncIterator[TornadoReactor]:
     """Run the global reactor inside the running loop for as long as the block lasts.
 
     ::
@@ -31,7 +31,8 @@ async def attached() -> AsyncIterator[Any]:
     threads are joined, what was left open is closed, and it may be attached again, to this or
     to another loop.
 
-    :returns: the reactor.
+    :returns: the reactor. Where a reactor of Twisted's own owns the loop, it is that one, which has
+        the same interfaces.
     :raises RuntimeError: when the global reactor runs in another loop, is about to stop, or is
         not one of Triloop's.
     """

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tornado.platform.asyncio import AsyncIOLoop
 
 from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop, refuse_within_running_loop
 from triloop.private.cpython import current_loop
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["TwistedIOLoop"]
 
@@ -32,6 +35,10 @@ class TwistedIOLoop(AsyncIOLoop):
     """
 
     asyncio_loop: ReactorEventLoop
+
+    if TYPE_CHECKING:
+        # Tornado's is annotated to give Any.
+        def __new__(cls, reactor: Any = None, *, make_current: bool = True) -> Self: ...  # noqa: D102
 
     def initialize(self, reactor: Any = None, **kwargs: Any) -> None:  # type: ignore[override]
         """Called by Tornado in place of ``__init__``.

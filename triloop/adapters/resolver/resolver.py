@@ -13,7 +13,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from tornado.netutil import Resolver
 from twisted.python import threadable
@@ -33,6 +33,9 @@ from triloop.adapters.resolver.lookup import Failure, Lookup, Outcome
 from triloop.adapters.resolver.settings import Settings
 from triloop.adapters.twisted_in_asyncio.host import AsyncioHost
 from triloop.adapters.twisted_in_asyncio.reactor import all_reactors
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["TwistedResolver", "resolve"]
 
@@ -109,6 +112,10 @@ class TwistedResolver(Resolver):
         TypeError: An option is of a wrong type, or there is none of that name.
         ValueError: The value of an option makes no sense.
     """
+
+    if TYPE_CHECKING:
+        # Tornado's is annotated to give Any.
+        def __new__(cls, *, reactor: Any = None, **options: Any) -> Self: ...  # noqa: D102
 
     def initialize(self, *, reactor: Any = None, **options: Any) -> None:
         """Take the options; see the class."""
