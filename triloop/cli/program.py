@@ -85,7 +85,7 @@ def _install_reactor(name: str) -> LoopFactory:
     first = TwistedIOLoop(reactor).install().asyncio_loop
 
     def make_loop() -> asyncio.AbstractEventLoop:
-        fresh = not (first.has_run or first.is_closed())
+        fresh = not (first.lifecycle.has_run or first.is_closed())
         return first if fresh else new_event_loop()
 
     return make_loop
