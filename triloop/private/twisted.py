@@ -10,13 +10,28 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from twisted.internet import defer
+from twisted.internet import defer, tcp
 from twisted.python import threadable
 from twisted.python.failure import Failure
 
-__all__ = ["count_as_handled", "is_waited_for", "runs_elsewhere", "unreported_cancellations"]
+__all__ = [
+    "accept",
+    "count_as_handled",
+    "is_waited_for",
+    "runs_elsewhere",
+    "unreported_cancellations",
+]
 
 _CANCELLED = (asyncio.CancelledError, defer.CancelledError)
+
+
+def accept(port: tcp.Port, at_most: int) -> Iterator[tuple[Any, Any]]:
+    """The connections that wait at a port, each a socket and an address.
+
+    A process that has no descriptor left turns them away, by the one that Twisted has in reserve.
+    """
+    with tcp._BuffersLogs(port._logger.namespace, port._logger.observer) as logger:
+        yield from tcp._accept(logger, range(at_most), port.socket, tcp._reservedFD)
 
 
 class _DebugInfo(defer.DebugInfo):

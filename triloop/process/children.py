@@ -19,10 +19,27 @@ if TYPE_CHECKING:
 
     Tell = Callable[[Any, Callable[[], object]], object]
 
-__all__ = ["ChildWatch", "is_watched", "reap_unwatched"]
+__all__ = ["ChildWatch", "Interruptible", "is_watched", "reap_unwatched"]
 
 #: Reactors that learn of their children without SIGCHLD.
 _watching: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+class Interruptible:
+    """A process protocol whose interrupts do not end in Twisted's log.
+
+    Args:
+        protocol: the protocol.
+        guard: makes of a method one that hands its interrupt to the run.
+    """
+
+    def __init__(self, protocol: Any, guard: Callable[[Any], Any]) -> None:
+        self._protocol = protocol
+        for name in ("childConnectionLost", "processExited", "processEnded"):
+            setattr(self, name, guard(getattr(protocol, name)))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._protocol, name)
 
 
 @implementer(IReadDescriptor)

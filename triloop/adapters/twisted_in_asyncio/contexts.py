@@ -7,14 +7,21 @@ the context in which the selectable was made, or first added to the reactor.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from contextvars import Context, copy_context
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from twisted.internet import tcp
 from twisted.internet.abstract import FileDescriptor
+from twisted.python import log
 from twisted.python.threadpool import ThreadPool
+
+from triloop.private.twisted import accept
+
+if TYPE_CHECKING:
+    from twisted.internet.protocol import Factory
 
 __all__ = [
     "Accepted",
@@ -123,11 +130,34 @@ class Accepting(InContext, tcp.Port):
     def doRead(self) -> None:
         """Accept the connections that wait."""
         for _ in range(_ACCEPTS):
-            self.numberAccepts = 1
-            self.reactor.contexts.make(super().doRead)
-            # Twisted counts up where it has accepted as many as it was to.
-            if self.numberAccepts == 1 or not self.connected:
+            if not self.reactor.contexts.make(self._accept_one) or not self.connected:
                 break
+
+    def _accept_one(self) -> bool:
+        """Accept one connection; whether there was one. Its protocol may interrupt the run."""
+        try:
+            for sock, address in accept(self, 1):
+                self._serve(sock, address)
+                return True
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # noqa: BLE001 - the application's; it is logged
+            log.err()
+        return False
+
+    def _serve(self, sock: Any, address: Any) -> None:
+        """Make the protocol and the transport of a connection, as Twisted's port does."""
+        if len(address) == 4:  # the scope of an IPv6 address is a part of its name only
+            numeric = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
+            address = (socket.getnameinfo(address, numeric)[0], *address[1:])
+        peer = self._buildAddr(address)  # type: ignore[no-untyped-call]
+        protocol = cast("Factory", self.factory).buildProtocol(peer)
+        if protocol is None:
+            sock.close()
+            return
+        number, self.sessionno = self.sessionno, self.sessionno + 1
+        transport = self.transport(sock, protocol, address, self, number, self.reactor)
+        protocol.makeConnection(transport)
 
 
 class Accepted(InContext, tcp.Connection):

@@ -7,12 +7,14 @@ than to send the datagram.
 
 from __future__ import annotations
 
+import errno
 import socket
 from functools import lru_cache
 from typing import Any
 
 from twisted.internet import error, udp
 from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.python import log
 
 from triloop.adapters.twisted_in_asyncio.contexts import InContext
 from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor, keeps_log_context
@@ -20,6 +22,8 @@ from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor, keeps_log_
 __all__ = ["DatagramReactor"]
 
 _REMEMBERED = 4096
+#: A read that found nothing.
+_NO_NEWS = (errno.EINTR, errno.EWOULDBLOCK, errno.EAGAIN)
 
 _is_ipv4 = lru_cache(_REMEMBERED)(isIPAddress)
 _is_ipv6 = lru_cache(_REMEMBERED)(isIPv6Address)
@@ -32,6 +36,33 @@ class Port(InContext, udp.Port):
     def __init__(self, *args: Any, **kw: Any) -> None:
         super().__init__(*args, **kw)
         self._is_address = _is_ipv6 if self.addressFamily == socket.AF_INET6 else _is_ipv4
+
+    def doRead(self) -> None:
+        """Hand the datagrams that wait to the protocol; as Twisted's, but it may interrupt."""
+        read = 0
+        while read < self.maxThroughput:
+            try:
+                data, address = self.socket.recvfrom(self.maxPacketSize)
+            except OSError as problem:
+                self._not_read(problem)
+                return
+            read += len(data)
+            if self.addressFamily == socket.AF_INET6:
+                address = address[:2]
+            try:
+                self.protocol.datagramReceived(data, address)
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException:  # noqa: BLE001 - the application's; it is logged
+                log.err()
+
+    def _not_read(self, problem: OSError) -> None:
+        """Take the failure of a read as Twisted does; one that is no news is ignored."""
+        if problem.errno == errno.ECONNREFUSED:
+            if self._connectedAddr:
+                self.protocol.connectionRefused()
+        elif problem.errno not in _NO_NEWS:
+            raise problem
 
     def write(self, datagram: bytes, addr: tuple[str, int] | None = None) -> None:
         """See :meth:`twisted.internet.interfaces.IUDPTransport.write`."""

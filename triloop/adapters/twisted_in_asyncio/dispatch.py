@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Callable
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -71,6 +72,8 @@ class LeanReactor(PollReactor):
         self._found: list[tuple[int, int]] = []
         #: What is dispatched to; only its answer may be kept for the end of its doRead.
         self._current: Any = None
+        #: A KeyboardInterrupt or SystemExit that is to leave once what is under way is done.
+        self.interrupt: BaseException | None = None
         #: In which of its selectables' contexts it is.
         self.contexts = Contexts()
         Context().run(super().__init__)
@@ -137,6 +140,8 @@ class LeanReactor(PollReactor):
         self._found = events
         if events:
             self._dispatch(events)
+        if self.interrupt is not None:
+            self.raise_interrupt()
 
     # Twisted sets its poller on the instance, where Python finds it first. Once it is closed there
     # is none, and whatever asks for it comes here: the one place where the reactor is reopened.
@@ -164,33 +169,53 @@ class LeanReactor(PollReactor):
         Raises:
             KeyboardInterrupt, SystemExit: once all have, when a producer has raised it.
         """
-        interrupt = self._write_batch()
+        self._write_batch()
+        if self.interrupt is not None:
+            self.raise_interrupt()
+
+    def raise_interrupt(self) -> None:
+        """Raise the interrupt that has waited, if there is one."""
+        interrupt, self.interrupt = self.interrupt, None
         if interrupt is not None:
             try:
                 raise interrupt
             finally:
                 interrupt = None  # it holds this frame
 
-    def _write_batch(self) -> BaseException | None:
-        """As :meth:`flush`; returns the interrupt, if there was one."""
+    def guard(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function for Twisted to call where it would log an interrupt: that one waits instead.
+
+        It leaves with the turn that is under way, or comes next.
+        """
+
+        def guarded(*args: Any, **kw: Any) -> Any:
+            try:
+                return function(*args, **kw)
+            except (KeyboardInterrupt, SystemExit) as interrupt:
+                self.interrupt = self.interrupt or interrupt
+                self.wakeUp()
+
+        return guarded
+
+    def _write_batch(self) -> None:
+        """As :meth:`flush`; an interrupt waits."""
         batch, self._early = self._early, []
         self._granting = batch
-        first = interrupt = self._write_rest(batch)
-        while interrupt is not None:
-            interrupt = self._write_rest(batch)
+        while not self._write_rest(batch):
+            pass
         self._granting = []
-        return first
 
-    def _write_rest(self, batch: list[EarlyWriter]) -> BaseException | None:
-        """Write out what is left of a batch, up to an interrupt; that one, if there was one."""
+    def _write_rest(self, batch: list[EarlyWriter]) -> bool:
+        """Write out what is left of a batch, up to an interrupt; whether there was none."""
         try:
             for stream in batch:
                 if stream.early is batch:
                     write_out = log.callWithContext, {"system": _prefix(stream)}, self.write_out
                     self.contexts.call(stream.reactor_context, *write_out, stream, batch)
         except (KeyboardInterrupt, SystemExit) as interrupt:
-            return interrupt
-        return None
+            self.interrupt = self.interrupt or interrupt
+            return False
+        return True
 
     def break_off_flush(self) -> None:
         """Leave the rest of a flush that is under way to the next one."""
@@ -214,8 +239,7 @@ class LeanReactor(PollReactor):
     def _dispatch(self, events: list[tuple[int, int]]) -> None:
         """Do what the poller found, one selectable at a time, each in its contexts.
 
-        An interrupt of a producer, which is nobody's who has something to read, is raised at the
-        end; what is written after it waits for the next turn.
+        What is written after an interrupt that waits for the end waits for the next turn.
         """
         contexts = context.theContextTracker.currentContext().contexts
         around = contexts[-1]
@@ -227,7 +251,6 @@ class LeanReactor(PollReactor):
         selectables: dict[int, Any] = self._selectables
         # Within another callback, its context may have been entered.
         keepers, find = ((), self.contexts.of) if level else (_keepers, context_of)
-        interrupt: BaseException | None = None
         try:
             for fd, event in events:
                 selectable: Any = selectables.get(fd)
@@ -253,13 +276,11 @@ class LeanReactor(PollReactor):
                     its.run(log.err)
                 if why:
                     its.run(self.lose, selectable, why, read)
-                if self._early and interrupt is None:
+                if self._early and self.interrupt is None:
                     entered[level] = None
-                    interrupt = self._write_batch()
-            if interrupt is not None:
-                raise interrupt
+                    self._write_batch()
         finally:
-            interrupt = self._current = None
+            self._current = None
             del contexts[top:]
             del entered[level:]
 

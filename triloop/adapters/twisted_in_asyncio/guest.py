@@ -36,7 +36,7 @@ class ReactorGuest:
         reactor = self._reactor
         reactor.doIteration(0)
         reactor.runUntilCurrent()
-        if reactor._early:
+        if reactor._early or reactor.interrupt is not None:
             reactor.flush()
         if reactor._iterating:
             reactor._asyncioEventloop.stop()

@@ -238,6 +238,8 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
             self.lifecycle.handle(shutdown_event(self))
         else:
             super().fireSystemEvent(eventType)
+        if eventType != "startup":  # of which an interrupt leaves in the first turn
+            self.raise_interrupt()
 
     def close(self) -> None:
         """Give back the reactor's own descriptors, unless it runs. Idempotent.

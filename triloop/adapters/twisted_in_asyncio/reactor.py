@@ -19,7 +19,7 @@ from triloop.adapters.twisted_in_asyncio.hosted import HostedReactor
 from triloop.adapters.twisted_in_asyncio.names import ConfiguredResolver
 from triloop.adapters.twisted_in_asyncio.streams import EarlyWriter
 from triloop.embedding import Embedding
-from triloop.process.children import ChildWatch
+from triloop.process.children import ChildWatch, Interruptible
 from triloop.process.reactor_signals import ReactorSignals
 
 __all__ = ["TornadoReactor"]
@@ -72,8 +72,10 @@ class TornadoReactor(HostedReactor):
         problem: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.fireSystemEvent("shutdown")
-        self.disconnectAll()
+        try:
+            self.fireSystemEvent("shutdown")
+        finally:
+            self.disconnectAll()
 
     # IReactorCore
 
@@ -85,7 +87,7 @@ class TornadoReactor(HostedReactor):
         The trigger is called in the context in which it was added.
         """
         self.follow()
-        call = in_present_context(callable), *args
+        call = self.guard(in_present_context(callable)), *args
         return super().addSystemEventTrigger(phase, eventType, *call, **kwargs)
 
     def _initThreadPool(self) -> None:
@@ -206,6 +208,8 @@ class TornadoReactor(HostedReactor):
         context = copy_context()
         spawn = partial(super().spawnProcess, **kw)
         process = self.contexts.call(context, spawn, *args)
+        if process.proto is not None:
+            process.proto = Interruptible(process.proto, self.guard)
         for selectable in (process, *getattr(process, "pipes", {}).values()):
             selectable.reactor_context = context
         self._children.add(process)

@@ -29,13 +29,17 @@ where nothing else is under way; the end of ``doRead`` knows of it:
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet import error, tcp, unix
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
+from twisted.python import log
+from twisted.python.failure import Failure
 
 from triloop.adapters.twisted_in_asyncio.contexts import Accepted, Accepting, Connecting, InContext
 from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor, keeps_log_context
@@ -101,8 +105,8 @@ class EarlyWriter(InContext, tcp.Connection):
     def _poll(self) -> None:
         self.opening = _BUFFERED
         self.early = None
-        self.polled = True
         self.reactor.addWriter(self)
+        self.polled = True
 
     def _close_answer(self) -> None:
         """Keep what was written apart from what comes now, which changes what a write means."""
@@ -212,16 +216,43 @@ class EarlyWriter(InContext, tcp.Connection):
         A producer that is interrupted is asked again when the loop is run on.
         """
         producer = self.producer
+        asks = producer is not None and (not self.streamingProducer or self.producerPaused)
         try:
             why = super().doWrite()
         except (KeyboardInterrupt, SystemExit):
-            if producer is not None and self.producer is producer:
+            if asks and self.producer is producer:
                 self.producerPaused = self.streamingProducer
                 self.startWriting()
             raise
         if why is CONNECTION_LOST and (self.early is not None or self.owes_input()):
             return None
         return why
+
+    def readConnectionLost(self, reason: Any) -> None:
+        """See :meth:`twisted.internet.interfaces.IHalfCloseableDescriptor.readConnectionLost`."""
+        protocol = IHalfCloseableProtocol(self.protocol, None)
+        if protocol is None:
+            self.connectionLost(reason)
+        else:
+            self._tell(protocol.readConnectionLost)
+
+    def _closeWriteConnection(self) -> None:
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
+        protocol = IHalfCloseableProtocol(self.protocol, None)
+        if protocol is not None:
+            self._tell(protocol.writeConnectionLost)
+
+    def _tell(self, half_closed: Callable[[], object]) -> None:
+        """Tell the protocol of the end of a direction; its failure ends the connection."""
+        try:
+            half_closed()
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # noqa: BLE001 - the application's; it is logged
+            failure = Failure()
+            log.err(failure)
+            self.connectionLost(failure)
 
     def writeSomeData(self, data: Any) -> Any:
         """See :meth:`twisted.internet.abstract.FileDescriptor.writeSomeData`."""

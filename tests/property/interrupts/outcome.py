@@ -1,0 +1,28 @@
+"""What comes of an exception in a callback."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+__all__ = ["Outcome", "noting"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What left the run, what was logged, what the one that failed was told, what others heard."""
+
+    left: tuple[str, ...]
+    logged: tuple[str, ...]
+    told: tuple[str, ...]
+    others: tuple[bytes, ...]
+
+
+@contextlib.contextmanager
+def noting(left: list[str]) -> Iterator[None]:
+    """Note what leaves, whatever it is."""
+    try:
+        yield
+    except BaseException as reason:  # noqa: BLE001 - that is the question
+        left.append(type(reason).__name__)
