@@ -149,6 +149,7 @@ async def in_exception_handler(stage: Stage, fail: Fail) -> Provoke:
 
     def handle(loop: object, context: object) -> None:
         stage.loop.set_exception_handler(before)
+        stage.told.append("exception handler")
         fail()
 
     def provoke() -> None:

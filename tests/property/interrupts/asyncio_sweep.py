@@ -14,8 +14,9 @@ __all__ = ["on_loop"]
 
 #: Looks, a millisecond apart, that have to find nothing new; and how many there are at most.
 QUIET, PATIENCE = 5, 1000
-#: A child has ended when this is told.
+#: What has to be told before all is over, where the loop has to wait for a child or a thread.
 ENDS = {
+    "done callback of an executor": "second",
     "process_exited": "lost",
     "connection_lost (process)": "connection_lost",
     "pipe_connection_lost": "lost",
@@ -82,7 +83,7 @@ class Sweep:
             with noting(self.left):
                 self.loop.run_forever()
         told, others = tuple(self.stage.told), tuple(heard(far) for far in self.far)
-        outcome = Outcome(tuple(self.left), tuple(sorted(self.logged)), told, others)
+        outcome = Outcome(tuple(self.left), tuple(sorted(set(self.logged))), told, others)
         self.close()
         return outcome
 

@@ -151,6 +151,15 @@ def served(stage: Stage, factory: Factory) -> Provoke:
     return provoke
 
 
+class Leaving(Protocol):
+    """Leaves as soon as it is there."""
+
+    transport: Any
+
+    def connectionMade(self) -> None:
+        self.transport.loseConnection()
+
+
 def client(stage: Stage, name: str, fail: Fail, *, refused: bool = False) -> Provoke:
     """Connect by a factory, of which this method, or its protocol's, fails."""
     listener = socket.create_server(("127.0.0.1", 0))
@@ -162,16 +171,11 @@ def client(stage: Stage, name: str, fail: Fail, *, refused: bool = False) -> Pro
     factory.noisy = False
     if hasattr(factory, name):
         factory = failing(stage, name, fail, ClientFactory)
-        factory.protocol = Protocol
+        factory.protocol = Leaving
     else:
         factory.buildProtocol = lambda addr: failing(stage, name, fail)
 
-    def provoke() -> None:
-        connector = stage.reactor.connectTCP(*address, factory)
-        if name == "clientConnectionLost":
-            stage.reactor.callLater(0.002, connector.disconnect)
-
-    return provoke
+    return lambda: stage.reactor.connectTCP(*address, factory)
 
 
 def half_closed(stage: Stage, name: str, fail: Fail) -> Provoke:
