@@ -90,7 +90,7 @@ class Embedding:
         self._turn = guest.turn
         self._deadline = guest.deadline
         self._suspend = guest.suspend
-        self._leaves_look = host.nests and guest.suspend is not None
+        self._leaves_look = False
         self._clock = clock
         self._max_rounds = max_rounds
         self._max_seconds = max_seconds
@@ -120,6 +120,7 @@ class Embedding:
         if self._attached:
             raise RuntimeError("this guest is attached already: detach it first")
         self._watch_guest()
+        self._leaves_look = self._suspend is not None and self.host.nests
         self.thread = threading.get_ident()
         self._attached = True
         self._soon = _ask(self.host.call_soon, self._look)

@@ -46,11 +46,15 @@ class AsyncioHost:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        origin = getattr(type(loop).run_forever, "__module__", None) or ""
-        self.nests = not origin.startswith(_NEVER_NESTED)
         self.call_soon = loop.call_soon
         self.call_later = loop.call_later
         self.call_soon_threadsafe = loop.call_soon_threadsafe
+
+    @property
+    def nests(self) -> bool:
+        """See :attr:`triloop.protocol.Host.nests`."""
+        origin = getattr(type(self.loop).run_forever, "__module__", None) or ""
+        return not origin.startswith(_NEVER_NESTED)
 
     def watch(self, fd: int, callback: Callback) -> Cancellable:
         """See :meth:`triloop.protocol.Host.watch`."""
