@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import uvloop
 from tornado.ioloop import IOLoop
 from twisted.internet import process
 from twisted.internet.defer import Deferred
@@ -23,6 +24,7 @@ from twisted.internet.error import AlreadyCancelled
 from twisted.internet.protocol import Factory, ProcessProtocol, Protocol
 from twisted.internet.selectreactor import SelectReactor
 from twisted.internet.task import LoopingCall, deferLater
+from twisted.protocols.wire import Echo
 
 import triloop
 from tests.interop.programs import run_program
@@ -288,6 +290,59 @@ def what_was_made_before_the_loop_happens_in_it() -> None:
     assert asyncio.run(main(deferLater(reactor, 0.01, int))) == 0
     with contextlib.closing(triloop.new_event_loop(SelectReactor())) as loop:
         assert loop.run_until_complete(main(deferLater(reactor, 0.01, int))) == 0
+
+
+def what_waits_for_the_reactor_happens_in_whatever_loop_is_run() -> None:
+    """Nothing of the reactor is used inside the loop."""
+    reactor = triloop.install()
+    port: Any = reactor.listenTCP(0, Factory.forProtocol(Echo), interface="127.0.0.1")
+    called: list[str] = []
+
+    async def ask() -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port.getHost().port)
+        writer.write(b"x")
+        with contextlib.closing(writer):
+            return await asyncio.wait_for(reader.read(1), 20)
+
+    async def wait(*, expected: bool = True) -> bool:
+        for _ in range(2000 if expected else 5):
+            if called:
+                break
+            await asyncio.sleep(0.01)
+        return called == [way] if expected else not called
+
+    assert asyncio.run(ask()) == b"x"
+    ways: dict[str, Callable[[], object]] = {
+        "asyncio.run": lambda: asyncio.run(wait()),
+        "uvloop.run": lambda: uvloop.run(wait()),
+        "IOLoop": lambda: run_and_close(IOLoop(), wait),
+    }
+    if sys.version_info >= (3, 11):
+        ways["Runner"] = lambda: run_in_runner(wait())
+    for way, run in ways.items():
+        reactor.callLater(0.01, called.append, way)
+        # Another thread's loop is not where it belongs.
+        thread = threading.Thread(target=lambda: asyncio.run(wait(expected=False)))
+        thread.start()
+        thread.join()
+        assert run() is True, way
+        called.clear()
+
+    async def running() -> bool:
+        await asyncio.sleep(0)
+        return reactor.running
+
+    assert not asyncio.run(running())  # nothing waits for it
+
+
+def run_and_close(io_loop: Any, main: Callable[[], Any]) -> object:
+    with contextlib.closing(io_loop):
+        return io_loop.run_sync(main)
+
+
+def run_in_runner(main: Any) -> object:
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        return runner.run(main)
 
 
 if __name__ == "__main__":

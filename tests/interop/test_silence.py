@@ -16,6 +16,7 @@ PROGRAMS = [
     "a_call_is_made_by_the_loop_that_is_current_by_then",
     "awaiting_a_reactor_that_nothing_runs_is_warned_of",
     "awaiting_a_reactor_of_another_thread_is_warned_of",
+    "what_waits_for_the_reactor_happens_in_whatever_loop_is_run",
     "what_was_made_before_the_loop_happens_in_it",
 ]
 

@@ -7,6 +7,7 @@ import contextlib
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -78,7 +79,7 @@ def is_waited_for(reactor: Any) -> bool:
         or getattr(reactor, "threadCallQueue", None)
         or [reader for reader in reactor.getReaders() if reader not in internal]
         or reactor.getWriters()
-        or (pool is not None and not pool.started)
+        or not getattr(pool, "started", True)
         or _startup_triggers(reactor)
     )
 
@@ -90,7 +91,14 @@ def _startup_triggers(reactor: Any) -> list[Any]:
         return []
     triggers = [*event.before, *event.during, *event.after]
     own = getattr(reactor, "_reallyStartRunning", None)
-    return [trigger for trigger in triggers if trigger[0] != own]
+    return [trigger for trigger in triggers if _bare(trigger[0]) != own]
+
+
+def _bare(call: Any) -> Any:
+    """The function that ``call`` is of, which may be bound to its context."""
+    while isinstance(call, partial):
+        call = call.args[0] if call.args else call.func
+    return call
 
 
 def runs_elsewhere(reactor: Any) -> bool:

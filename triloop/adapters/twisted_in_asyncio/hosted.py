@@ -21,6 +21,7 @@ from triloop.adapters.twisted_in_asyncio.visit import Visit, no_pool
 from triloop.adapters.winding import Winding, shutdown_event
 from triloop.embedding import Embedding
 from triloop.private.cpython import current_loop
+from triloop.private.twisted import is_waited_for
 from triloop.states import Action, Event, Lifecycle, Refusal, RefusedError
 
 __all__ = ["HostedReactor"]
@@ -73,6 +74,8 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
         self._visits = False
         self._iterating = False
         self._handles_signals = False
+        #: The thread whose loops it starts with.
+        self._home = threading.get_ident()
         self._start_handle: asyncio.Handle | None = None
         #: Other loops that will have it when they are run.
         self._awaited: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
@@ -137,6 +140,14 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
         else:
             self._await(current)
 
+    def expect(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start with ``loop``, which is likely to be run next, if anything waits for that."""
+        own = self._asyncioEventloop
+        if loop is own or own.is_running() or threading.get_ident() != self._home:
+            return
+        if not loop.is_closed():
+            self._await(loop)
+
     def _await(self, loop: asyncio.AbstractEventLoop) -> None:
         if loop not in self._awaited:
             self._awaited.add(loop)
@@ -146,7 +157,7 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
         """A loop runs in which the reactor has waited."""
         if loop in self._awaited:
             self._awaited.discard(loop)
-            if not self._asyncioEventloop.is_running():
+            if not self._asyncioEventloop.is_running() and is_waited_for(self):
                 self.follow()
 
     def move(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -169,6 +180,7 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
             loop: This reactor's loop there.
         """
         self._iterating = self._handles_signals = False
+        self._home = threading.get_ident()
         self.visit = Visit(self, self.lifecycle)
         self._winding.forget()
         self._awaited.clear()

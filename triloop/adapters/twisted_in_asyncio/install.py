@@ -13,6 +13,7 @@ from twisted.internet.main import installReactor
 from triloop.adapters.twisted_in_asyncio.names import serves_twisted
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
 from triloop.origins import described, remember
+from triloop.private.runners import tell_of_loops
 from triloop.private.scrapy import wanted_loop
 
 __all__ = ["install"]
@@ -45,9 +46,17 @@ def install(
     reactor = TornadoReactor(io_loop, restartable=restartable)
     remember(reactor)
     installReactor(reactor)
+    tell_of_loops(_expect)
     if resolver and not serves_twisted(Resolver.configured_class()):
         Resolver.configure("triloop.TwistedResolver")
     return reactor
+
+
+def _expect(loop: asyncio.AbstractEventLoop) -> None:
+    """Have the global reactor start with ``loop``, in which what waits for it is to happen."""
+    reactor = sys.modules.get("twisted.internet.reactor")
+    if isinstance(reactor, TornadoReactor):
+        reactor.expect(loop)
 
 
 def _already_installed(installed: object) -> str:
