@@ -185,10 +185,7 @@ TABLE: Final[Mapping[Event, Mapping[State, Step | Refusal]]] = {
         **_each((State.DUE, *_STARTED), _to(State.DUE, Action.SCHEDULE)),
     },
     Event.EXIT: {
-        State.RUNNING: _to(State.STOPPING, Action.CEDE, Action.STOP),
-        State.STOPPING: _to(None, Action.CEDE),
-        State.WINDING: _to(None, Action.CEDE, Action.HURRY),
-        State.SHUTTING: _to(None, Action.CEDE),
+        **_each(_STARTED, _to(None, Action.CEDE)),
     },
     Event.MOVE: {
         **_each((State.RESTING, State.DUE), _to(State.DUE, Action.SCHEDULE)),

@@ -173,6 +173,18 @@ def closed_while_the_reactor_goes_on() -> None:
     assert order == ["first", "reactor alone", "second"]
 
 
+def closed_by_the_reactor_itself() -> None:
+    """What was asked of the reactor's methods while they were followed is done all the same."""
+    reactor = new_reactor()
+    loop = triloop.ReactorEventLoop(reactor)
+    order: list[str] = []
+    reactor.callLater(0.01, loop.close)
+    reactor.callLater(0.02, order.append, "reactor alone")
+    reactor.callLater(0.03, reactor.stop)
+    reactor.run()
+    assert order == ["reactor alone"]
+
+
 def threads_in_the_pool_do_not_keep_the_process() -> None:
     loop = triloop.new_event_loop()
     from twisted.internet import reactor

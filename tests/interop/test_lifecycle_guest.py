@@ -13,6 +13,7 @@ PROGRAMS = [
     "runners_follow_each_other",
     "current_may_be_cleared",
     "closed_while_the_reactor_goes_on",
+    "closed_by_the_reactor_itself",
     "threads_in_the_pool_do_not_keep_the_process",
     "threads_feed_each_other",
     "wrong_threads_are_named_in_debug_mode",

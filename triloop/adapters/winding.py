@@ -72,14 +72,14 @@ class Winding:
         """There is nothing to wait for any more. Idempotent."""
         self._task = None
 
-    async def at_exit(self) -> None:
-        """Wait for a loop whose run was ended in the middle of this; the caller does the rest.
+    def at_exit(self) -> asyncio.Task[None] | None:
+        """Leave the shutdown to the end of the process, and all that would take a thread.
 
-        The end of an executor would take a thread, which the interpreter refuses by then.
+        Returns:
+            What is still to be waited for, in a loop whose run was ended in the middle of it.
         """
         self._at_exit = True
-        if self._task is not None:
-            await asyncio.wait([self._task])
+        return self._task
 
 
 def shutdown_event(reactor: Any) -> Event:

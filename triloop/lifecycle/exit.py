@@ -28,9 +28,8 @@ from triloop.adapters.asyncio_in_twisted.loop import open_loops
 from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor, all_reactors
 from triloop.adapters.winding import end_tasks
-from triloop.private.cpython import leave_behind, reopen
+from triloop.private.cpython import leave_behind, leave_task_behind, reopen
 from triloop.process.signal_handlers import reset_handlers
-from triloop.states import Event
 
 __all__ = ["EXIT_SECONDS", "run_through", "wind_down"]
 
@@ -83,7 +82,7 @@ def _end_with_process() -> None:
     """
     if threading.current_thread() is threading.main_thread():
         reset_handlers(())  # a signal ends the process now, and not a reactor
-    ending = _Ending(time.monotonic() + EXIT_SECONDS)
+    ending = _Ending(EXIT_SECONDS / 2)
     guests = [
         one
         for one in all_reactors()
@@ -91,8 +90,11 @@ def _end_with_process() -> None:
     ]
     nested = [loop for loop in open_loops() if loop.lifecycle.has_run and not loop.is_running()]
     for reactor in guests:
-        reactor.visit.forget_loop()
-        ending.run(reactor._asyncioEventloop, reactor.wound_at_exit)
+        reactor.visit.end_with_process()
+    for reactor in guests:
+        winding = reactor.wound_at_exit()
+        if winding is not None:
+            ending.finish(winding)
     loops = dict.fromkeys((*nested, *(reactor._asyncioEventloop for reactor in guests)))
     for loop in loops:
         for step in _steps(loop)[:-1]:
@@ -101,6 +103,7 @@ def _end_with_process() -> None:
     concurrent.futures.thread._python_exit()
     for loop in loops:
         reopen(loop)  # what was its executor has ended, and nobody needs to wait for it
+    ending = _Ending(EXIT_SECONDS / 2)
     for reactor in guests:
         ending.attempt(_end_guest, reactor, ending)
     for host in driven_reactors():
@@ -108,14 +111,14 @@ def _end_with_process() -> None:
 
 
 class _Ending:
-    """The end of the process: a bound on all that is still to be done.
+    """A part of the end of the process, and a bound on it.
 
     Args:
-        deadline: When to give up, in the seconds of ``time.monotonic``.
+        seconds: How long to wait for all of it.
     """
 
-    def __init__(self, deadline: float) -> None:
-        self._deadline = deadline
+    def __init__(self, seconds: float) -> None:
+        self._deadline = time.monotonic() + seconds
 
     def left(self) -> float:
         """Seconds until the bound; 0 when it has passed."""
@@ -124,8 +127,8 @@ class _Ending:
     def give_up(self, what: object) -> None:
         """Say on stderr what is not waited for any more."""
         sys.stderr.write(
-            f"triloop: gave up on {what}, which was not over {EXIT_SECONDS:g} seconds after the "
-            "end of the program\n"
+            f"triloop: gave up on {what}: the end of a process waits {EXIT_SECONDS:g} seconds for "
+            "reactors and loops\n"
         )
 
     def attempt(self, step: Callable[..., object], *args: Any) -> None:
@@ -138,19 +141,31 @@ class _Ending:
     def run(self, loop: asyncio.AbstractEventLoop, step: _Step) -> None:
         """Run a coroutine to its end in a loop that does not run; not in one that is closed."""
         if not loop.is_closed():
-            self.attempt(self._run, loop, step)
+            self.finish(loop.create_task(step()))
 
-    def _run(self, loop: asyncio.AbstractEventLoop, step: _Step) -> None:
-        task = loop.create_task(step())
+    def finish(self, task: asyncio.Task[None]) -> None:
+        """Run the loop of a task until that is done."""
+        if not task.get_loop().is_closed():
+            self.attempt(self._finish, task, task.get_loop())
+
+    def _finish(self, task: asyncio.Task[None], loop: asyncio.AbstractEventLoop) -> None:
         task.add_done_callback(lambda _: loop.stop())
         bound = loop.call_later(self.left(), loop.stop)
         while not task.done():
             loop.run_forever()
             if not task.done() and not self.left():
-                self.give_up(f"{task!r} in {loop!r}")
+                self._leave_tasks(task, loop)
                 return
         bound.cancel()
         task.result()
+
+    def _leave_tasks(self, own: asyncio.Task[None], loop: asyncio.AbstractEventLoop) -> None:
+        """Say which tasks of the program do not end; Python need not say it again."""
+        others = asyncio.all_tasks(loop) - {own}
+        for task in others or {own}:
+            self.give_up(f"{task!r} in {loop!r}")
+        for task in {own, *others}:
+            leave_task_behind(task)
 
     def join(self, reactor: Any, pool: ThreadPool) -> None:
         """Have the threads of a reactor's pool end; they may still have calls for the reactor."""
@@ -172,7 +187,8 @@ def _end_guest(reactor: TornadoReactor, ending: _Ending) -> None:
     if reactor.lifecycle.started:
         if reactor._asyncioEventloop.is_closed():
             reactor.move(asyncio.new_event_loop())
-        ending.run(reactor._asyncioEventloop, lambda: reactor.visit.shut_down(Event.EXIT))
+            reactor.visit.end_with_process()
+        ending.run(reactor._asyncioEventloop, reactor.visit.shut_down)
     for pool in (reactor.threadpool, reactor.visit.unjoined):
         if isinstance(pool, ThreadPool):
             ending.join(reactor, pool)

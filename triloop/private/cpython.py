@@ -23,6 +23,7 @@ __all__ = [
     "has_work",
     "is_reopenable",
     "leave_behind",
+    "leave_task_behind",
     "put_back_task",
     "reopen",
     "set_aside_task",
@@ -147,6 +148,12 @@ def leave_behind(thread: threading.Thread) -> None:
     shared: Any = threading
     with shared._shutdown_locks_lock:
         shared._shutdown_locks.discard(private._tstate_lock)
+
+
+def leave_task_behind(task: asyncio.Task[Any]) -> None:
+    """Have Python not complain of a task that does not end; somebody has said so already."""
+    private: Any = task
+    private._log_destroy_pending = False
 
 
 def has_work(loop: asyncio.AbstractEventLoop) -> bool:

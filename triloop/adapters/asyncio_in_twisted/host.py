@@ -93,6 +93,7 @@ class _Followed:
     def __init__(self, host: ReactorHost, reactor: Any, in_turn: Callable[[], bool]) -> None:
         self._host = host
         self._reactor = reactor
+        self._is_over = False
         self._around: dict[str, Callable[..., Any]] = {
             "run": self.run,
             "stop": self.stop,
@@ -111,7 +112,11 @@ class _Followed:
         return method
 
     def release(self) -> None:
-        """Put everything back, where nobody else has put something of his own."""
+        """Put everything back, where nobody else has put something of their own.
+
+        Whoever has asked for one of the methods before, and kept it, has the native one from now.
+        """
+        self._is_over = True
         held = vars(self._reactor)
         for name, method in self._around.items():
             if held.get(name) == method:
@@ -127,13 +132,16 @@ class _Followed:
     def stop(self) -> None:
         """``reactor.stop()``; Twisted says itself what is wrong with one that is refused."""
         try:
-            self._host.lifecycle.stop()
+            if not self._is_over:
+                self._host.lifecycle.stop()
+                return
         except RefusedError:
-            self._native["stop"]()
+            pass
+        self._native["stop"]()
 
     def fire(self, eventType: str) -> None:
         """``reactor.fireSystemEvent()``."""
-        if eventType == "shutdown":
+        if eventType == "shutdown" and not self._is_over:
             self._host.lifecycle.handle(shutdown_event(self._reactor))
         else:
             self._native["fireSystemEvent"](eventType)

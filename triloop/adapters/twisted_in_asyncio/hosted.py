@@ -260,9 +260,9 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
         """
         self.lifecycle.handle(Event.CLOSE)
 
-    async def wound_at_exit(self) -> None:
-        """Wait for the end of what asyncio has, if the loop's run was ended in the middle of it."""
-        await self._winding.at_exit()
+    def wound_at_exit(self) -> asyncio.Task[None] | None:
+        """What was ending asyncio's work in the loop when its run ended, if that was so."""
+        return self._winding.at_exit()
 
     def _hand(self, event: Event) -> None:
         """Hand an event over, and raise Twisted's error where it is refused."""

@@ -88,19 +88,15 @@ class Visit:
 
     # The end
 
-    async def shut_down(self, event: Event = Event.LEAVE) -> None:
+    async def shut_down(self) -> None:
         """Stop the reactor, wait for the shutdown triggers, and for the thread pool.
 
         Afterwards the reactor is as it was before its start. Calls from threads that end
         meanwhile are still run, and the loop is not blocked.
-
-        Args:
-            event: What ends it: ``LEAVE`` or ``EXIT``.
         """
         lifecycle = self._lifecycle
         lifecycle.holder = None
-        self._at_exit = event is Event.EXIT
-        lifecycle.handle(event)
+        lifecycle.handle(Event.LEAVE)
         if lifecycle.started:
             ended = asyncio.get_running_loop().create_future()
             self._reactor.addSystemEventTrigger("after", "shutdown", _resolve, ended)
@@ -156,6 +152,12 @@ class Visit:
         self._loop, self._loop_end = loop, self._until_end_of(loop)
         with contextlib.suppress(StopIteration):  # it has begun, and waits at its yield
             self._loop_end.__anext__().send(None)
+
+    def end_with_process(self) -> None:
+        """Leave the end of the loop, and that of the thread pool, to the end of the process."""
+        self._at_exit = True
+        self.forget_loop()
+        self._lifecycle.handle(Event.EXIT)
 
     def forget_loop(self) -> None:
         """Watch no longer for the end of a loop that the reactor has left."""
