@@ -72,6 +72,12 @@ AFTERWARDS = {
     **{f"trigger {phase} startup": ("started",) for phase in twisted_callbacks.PHASES},
     **{f"trigger {phase} an event": ("after",) for phase in twisted_callbacks.PHASES},
     "datagramReceived": ("datagramReceived", "datagramReceived"),
+    **{
+        f"datagramReceived ({kind})": ("datagramReceived", "datagramReceived")
+        for kind in ("multicast", "UNIX", "connected")
+    },
+    "doRead (file)": ("doRead", "doRead"),
+    "doWrite (file)": ("doWrite", "doWrite"),
     "outReceived": ("outReceived", "processEnded"),
     "errReceived": ("errReceived", "processEnded"),
     "childConnectionLost": (*["childConnectionLost"] * 3, "processEnded"),

@@ -13,7 +13,8 @@ from zope.interface import implementer
 
 from tests.contract.worlds import as_global_reactor
 from tests.property.interrupts.outcome import Outcome, noting
-from tests.property.interrupts.twisted_callbacks import CALLBACKS, Stage
+from tests.property.interrupts.stage import Stage
+from tests.property.interrupts.twisted_callbacks import CALLBACKS
 from triloop import TornadoReactor
 
 __all__ = ["on_loop", "on_reactor"]
@@ -106,8 +107,7 @@ class Sweep:
     def close(self) -> None:
         """Close what the reactor, which is shut down, has not closed."""
         globalLogPublisher.removeObserver(self)
-        for sock in self.stage.sockets:
-            sock.close()
+        self.stage.close()
 
 
 def on_reactor(reactor: Any, callback: str, exception: BaseException) -> Outcome:

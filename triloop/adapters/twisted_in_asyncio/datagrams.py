@@ -1,8 +1,8 @@
-"""The UDP ports that a :class:`TornadoReactor` hands out.
+"""The ports for datagrams that a :class:`TornadoReactor` hands out.
 
-They are Twisted's own, with one difference: the address that a datagram is sent to is not taken
-apart each time. Twisted sees three times to it that it is an address and no name; that costs more
-than to send the datagram.
+They are Twisted's own, with two differences: KeyboardInterrupt and SystemExit leave them; and the
+address that a datagram is sent to is not taken apart each time. Twisted sees three times to it that
+it is an address and no name; that costs more than to send the datagram.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import socket
 from functools import lru_cache
 from typing import Any
 
-from twisted.internet import error, udp
+from twisted.internet import error, udp, unix
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.python import log
 
@@ -29,16 +29,11 @@ _is_ipv4 = lru_cache(_REMEMBERED)(isIPAddress)
 _is_ipv6 = lru_cache(_REMEMBERED)(isIPv6Address)
 
 
-@keeps_log_context
-class Port(InContext, udp.Port):
-    """A UDP port that remembers what an address is."""
-
-    def __init__(self, *args: Any, **kw: Any) -> None:
-        super().__init__(*args, **kw)
-        self._is_address = _is_ipv6 if self.addressFamily == socket.AF_INET6 else _is_ipv4
+class Reading(InContext, udp.Port):
+    """A port for datagrams whose protocol may interrupt the run; Twisted's would log it."""
 
     def doRead(self) -> None:
-        """Hand the datagrams that wait to the protocol; as Twisted's, but it may interrupt."""
+        """Hand the datagrams that wait to the protocol."""
         read = 0
         while read < self.maxThroughput:
             try:
@@ -47,14 +42,17 @@ class Port(InContext, udp.Port):
                 self._not_read(problem)
                 return
             read += len(data)
-            if self.addressFamily == socket.AF_INET6:
-                address = address[:2]
             try:
-                self.protocol.datagramReceived(data, address)
+                self._hand_over(data, address)
             except (KeyboardInterrupt, SystemExit):
                 raise
             except BaseException:  # noqa: BLE001 - the application's; it is logged
                 log.err()
+
+    def _hand_over(self, data: bytes, address: Any) -> None:
+        if self.addressFamily == socket.AF_INET6:
+            address = address[:2]
+        self.protocol.datagramReceived(data, address)
 
     def _not_read(self, problem: OSError) -> None:
         """Take the failure of a read as Twisted does; one that is no news is ignored."""
@@ -63,6 +61,22 @@ class Port(InContext, udp.Port):
                 self.protocol.connectionRefused()
         elif problem.errno not in _NO_NEWS:
             raise problem
+
+    def connectionLost(self, reason: Any = None) -> None:
+        """Stop the protocol; then tell the caller of ``stopListening``, in the present context."""
+        stopped = vars(self).pop("d", None)
+        super().connectionLost(reason)
+        if stopped is not None:
+            stopped.callback(None)
+
+
+@keeps_log_context
+class Port(Reading, udp.Port):
+    """A UDP port that remembers what an address is."""
+
+    def __init__(self, *args: Any, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        self._is_address = _is_ipv6 if self.addressFamily == socket.AF_INET6 else _is_ipv4
 
     def write(self, datagram: bytes, addr: tuple[str, int] | None = None) -> None:
         """See :meth:`twisted.internet.interfaces.IUDPTransport.write`."""
@@ -74,12 +88,26 @@ class Port(InContext, udp.Port):
         except OSError:
             return super().write(datagram, addr)  # which knows what to make of the error
 
-    def connectionLost(self, reason: Any = None) -> None:
-        """Stop the protocol; then tell the caller of ``stopListening``, in the present context."""
-        stopped = vars(self).pop("d", None)
-        super().connectionLost(reason)
-        if stopped is not None:
-            stopped.callback(None)
+
+class MulticastPort(Reading, udp.MulticastPort):
+    """A UDP port for groups."""
+
+
+class UNIXPort(Reading, unix.DatagramPort):
+    """A UNIX socket for datagrams."""
+
+
+class ConnectedUNIXPort(Reading, unix.ConnectedDatagramPort):
+    """One that hears and speaks to a single other."""
+
+    def _hand_over(self, data: bytes, address: Any) -> None:
+        self.protocol.datagramReceived(data)
+
+    def _not_read(self, problem: OSError) -> None:
+        if problem.errno == errno.ECONNREFUSED:
+            self.protocol.connectionRefused()
+        else:
+            super()._not_read(problem)
 
 
 class DatagramReactor(LeanReactor):
@@ -92,6 +120,40 @@ class DatagramReactor(LeanReactor):
         listening = Port(port, protocol, interface, maxPacketSize, self)
         listening.startListening()
         return listening
+
+    def listenMulticast(
+        self,
+        port: int,
+        protocol: Any,
+        interface: str = "",
+        maxPacketSize: int = 8192,
+        listenMultiple: bool = False,
+    ) -> MulticastPort:
+        """See :meth:`twisted.internet.interfaces.IReactorMulticast.listenMulticast`."""
+        listening = MulticastPort(port, protocol, interface, maxPacketSize, self, listenMultiple)
+        listening.startListening()
+        return listening
+
+    def listenUNIXDatagram(
+        self, address: Any, protocol: Any, maxPacketSize: int = 8192, mode: int = 0o666
+    ) -> UNIXPort:
+        """See :meth:`twisted.internet.interfaces.IReactorUNIXDatagram.listenUNIXDatagram`."""
+        listening = UNIXPort(address, protocol, maxPacketSize, mode, self)
+        listening.startListening()
+        return listening
+
+    def connectUNIXDatagram(
+        self,
+        address: Any,
+        protocol: Any,
+        maxPacketSize: int = 8192,
+        mode: int = 0o666,
+        bindAddress: Any = None,
+    ) -> ConnectedUNIXPort:
+        """See :meth:`twisted.internet.interfaces.IReactorUNIXDatagram.connectUNIXDatagram`."""
+        port = ConnectedUNIXPort(address, protocol, maxPacketSize, mode, bindAddress, self)
+        port.startListening()
+        return port
 
     def adoptDatagramPort(
         self, fileDescriptor: int, addressFamily: int, protocol: Any, maxPacketSize: int = 8192

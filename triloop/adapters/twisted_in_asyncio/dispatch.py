@@ -344,8 +344,22 @@ if POLLER == "_poller":
             Context().run(super()._checkLoop)
 
         def _doReadOrWrite(self, selectable: Any, fd: int, event: int) -> None:
-            do = super()._doReadOrWrite
-            self._reactor.contexts.call(context_of(selectable), do, selectable, fd, event)
+            reactor = self._reactor
+            do = reactor.guard(self._do)
+            reactor.contexts.call(context_of(selectable), do, selectable, event)
+
+        def _do(self, selectable: Any, event: int) -> None:
+            """As Twisted's, but an interrupt may leave; the timed call goes on."""
+            reading = event == self._POLL_IN
+            try:
+                why = selectable.doRead() if reading else selectable.doWrite()
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as problem:  # noqa: BLE001 - logged, and its end
+                why = problem
+                log.err()
+            if why:
+                self._disconnectSelectable(selectable, why, reading)
 
 
 def _log_context(selectable: Any, around: list[dict[Any, Any]]) -> dict[Any, Any]:
