@@ -16,6 +16,8 @@ is left out of the comparison, and all of it is named here:
   much of what was written just before an abort;
 * whether what is written after the end of writing is sent, unless it is written in the same
   callback (on asyncio there too): no end does that;
+* Twisted: whether what is written just before the end of input, which ends the connection of a
+  protocol that is not half-closeable, is sent: no end does that;
 * asyncio: whether a protocol is told of the end of its input before the error of a write, which
   depends on how much is read at once: no end writes between the two;
 * after how many bytes, written to a peer that is gone by one that does not read, the reset of the

@@ -97,6 +97,8 @@ class End:
 
     def has_no_certain_end(self, op: Op) -> bool:
         """Whether what comes of a write depends on how much the kernel takes."""
+        if self.is_open and self.peer.ended and self.ends_with_input:
+            return True
         if not self.is_open or (self.reads() and self.peer.reads()):
             return False
         if not self.peer.is_open:
@@ -131,6 +133,8 @@ class End:
         return tuple(reading), tuple(writing), count, self.in_order
 
     is_paused = False
+    #: Whether it is lost at the end of its input, and what it has not sent with it.
+    ends_with_input = False
 
     def state(self) -> list[str]:
         """What is to be known of it when nothing moves."""

@@ -28,6 +28,7 @@ class TwistedEnd(End, Protocol):
 
     producer: Producer | None = None
     in_tls = False
+    ends_with_input = True
 
     def connectionMade(self) -> None:
         self.is_open = True
@@ -121,6 +122,8 @@ class TwistedEnd(End, Protocol):
 @implementer(IHalfCloseableProtocol)
 class HalfCloseableEnd(TwistedEnd):
     """One that is told of the end of each direction."""
+
+    ends_with_input = False
 
     def readConnectionLost(self) -> None:
         self.heard_all = True
