@@ -7,7 +7,6 @@ import contextlib
 import sys
 import threading
 from collections.abc import Iterator
-from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -80,25 +79,14 @@ def is_waited_for(reactor: Any) -> bool:
         or [reader for reader in reactor.getReaders() if reader not in internal]
         or reactor.getWriters()
         or not getattr(pool, "started", True)
-        or _startup_triggers(reactor)
+        or _has_startup_triggers(reactor)
     )
 
 
-def _startup_triggers(reactor: Any) -> list[Any]:
-    """What the application has added to a reactor's startup, by callWhenRunning for one."""
+def _has_startup_triggers(reactor: Any) -> bool:
+    """Whether any were added, by callWhenRunning for one, to the reactor's own."""
     event = getattr(reactor, "_eventTriggers", {}).get("startup")
-    if event is None:
-        return []
-    triggers = [*event.before, *event.during, *event.after]
-    own = getattr(reactor, "_reallyStartRunning", None)
-    return [trigger for trigger in triggers if _bare(trigger[0]) != own]
-
-
-def _bare(call: Any) -> Any:
-    """The function that ``call`` is of, which may be bound to its context."""
-    while isinstance(call, partial):
-        call = call.args[0] if call.args else call.func
-    return call
+    return event is not None and len([*event.before, *event.during, *event.after]) > 1
 
 
 def runs_elsewhere(reactor: Any) -> bool:
