@@ -13,6 +13,20 @@ PATIENCE = 10.0
 
 Talk = Callable[[socket.socket], object]
 
+_threads: list[threading.Thread] = []
+
+
+def _start(function: Callable[..., object], *args: object) -> None:
+    thread = threading.Thread(target=function, args=args, daemon=True)
+    thread.start()
+    _threads.append(thread)
+
+
+def wait_for_all() -> None:
+    """Wait until all peers have gone."""
+    while _threads:
+        _threads.pop().join(PATIENCE)
+
 
 def say(peer: socket.socket) -> None:
     """Send something, and go."""
@@ -42,7 +56,7 @@ def listening(talk: Talk) -> tuple[str, int]:
         with listener:
             _talk(listener.accept()[0], talk)
 
-    threading.Thread(target=accept, daemon=True).start()
+    _start(accept)
     host, port = listener.getsockname()
     return host, port
 
@@ -57,7 +71,7 @@ def connecting(address: Any, talk: Talk, family: int = socket.AF_INET) -> None:
             peer.connect(address)
         _talk(peer, talk)
 
-    threading.Thread(target=connect, daemon=True).start()
+    _start(connect)
 
 
 def _talk(peer: socket.socket, talk: Talk) -> None:
@@ -71,7 +85,7 @@ def connected(talk: Talk) -> socket.socket:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         here = socket.create_connection(listener.getsockname())
         there, _ = listener.accept()
-    threading.Thread(target=_talk, args=(there, talk), daemon=True).start()
+    _start(_talk, there, talk)
     here.setblocking(False)
     return here
 

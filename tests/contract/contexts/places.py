@@ -19,6 +19,7 @@ from typing import Any
 import uvloop
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 
+from tests.contract.contexts import peers
 from tests.contract.worlds import REACTORS, discard
 from triloop import ReactorEventLoop, TornadoReactor
 
@@ -193,6 +194,7 @@ def play(rows: Rows, at: Callable[[Rows], dict[str, str]]) -> dict[str, str]:
     for name, row in rows.items():
         if row.alone:
             found |= at({name: row})
+    peers.wait_for_all()
     return found
 
 

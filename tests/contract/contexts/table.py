@@ -1,11 +1,13 @@
 """The tables of docs/contexts.md: read, and filled in with what the rows see in each place.
 
-``python -m tests.contract.contexts.table`` fills them in anew.
+``python -m tests.contract.contexts.table`` fills them in anew, on the Python that runs it. A cell
+may tell of two: ``empty; 3.15: asker`` is ``asker`` from CPython 3.15 on.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -58,6 +60,12 @@ def on_page(text: str) -> Table:
     return table
 
 
+def now(cell: str) -> str:
+    """What a cell tells of this Python."""
+    told, _, newer = cell.partition("; 3.15: ")
+    return newer if newer and sys.version_info >= (3, 15) else told
+
+
 def seen() -> Table:
     """What all rows see, in the places that have a column."""
     return {
@@ -82,7 +90,12 @@ def markdown(title: str, table: Table) -> str:
 
 def fill_in() -> None:
     """Write what is seen into the page."""
-    text, table = PAGE.read_text(encoding="utf-8"), seen()
+    text = PAGE.read_text(encoding="utf-8")
+    told, table = on_page(text), seen()
+    for place, cells in table.items():
+        for name, cell in cells.items():
+            before = told.get(place, {}).get(name, "")
+            cells[name] = before if now(before) == cell else cell
     for title in TABLES:
         text = re.sub(rf"\| {title} \|(.*\n\|)*.*\n", lambda _: markdown(title, table), text)  # noqa: B023
     PAGE.write_text(text, encoding="utf-8")

@@ -34,6 +34,7 @@ def play(main: Callable[[Any], Awaitable[object]]) -> None:
             await asyncio.wait_for(main(reactor), 20)
 
     Context().run(asyncio.run, whole())
+    peers.wait_for_all()
 
 
 @contextlib.asynccontextmanager

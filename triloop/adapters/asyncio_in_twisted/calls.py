@@ -2,16 +2,20 @@
 
 Twisted's own reactors know no contexts: they run every call in the one that they were started in.
 For Twisted's code it stays so. A call that is asked for in a turn of the loop, by a task or a
-callback of asyncio's, is made to keep the context that it is asked for in.
+callback of asyncio's, is made to keep the context that it is asked for in; and so is what such a
+call asks for in its turn, as the calls of a LoopingCall are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 __all__ = ["CallsInContext", "InContext"]
+
+#: Whether what is asked for in this context shall run in it.
+_kept: ContextVar[bool] = ContextVar("triloop: kept", default=False)
 
 
 class InContext:
@@ -24,6 +28,7 @@ class InContext:
         self.__wrapped__ = function
         self.__module__ = str(getattr(function, "__module__", ""))  # which the class has, too
         self._run = copy_context().run
+        self._run(_kept.set, True)
 
     def __call__(self, *args: Any, **kw: Any) -> Any:
         """Call the function."""
@@ -69,4 +74,5 @@ class CallsInContext:
 
     def _kept(self, function: Any) -> Any:
         # What cannot be called is for the reactor to refuse.
-        return InContext(function) if self._in_turn() and callable(function) else function
+        kept = self._in_turn() or _kept.get()
+        return InContext(function) if kept and callable(function) else function
