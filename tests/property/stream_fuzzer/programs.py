@@ -15,7 +15,9 @@ is left out of the comparison, and all of it is named here:
   kernel takes: no end writes between 30 and 700 kB then; and how
   much of what was written just before an abort;
 * whether what is written after the end of writing is sent, unless it is written in the same
-  callback (on asyncio there too): no end does that;
+  callback (on asyncio and in TLS there too): no end does that;
+* Twisted: ``loseWriteConnection`` on a connection whose writing has ended already, which is the end
+  of it: no end calls it twice;
 * Twisted: whether what is written just before the end of input, which ends the connection of a
   protocol that is not half-closeable, is sent: no end does that;
 * asyncio: whether a protocol is told of the end of its input before the error of a write, which

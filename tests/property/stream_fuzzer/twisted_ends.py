@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from tests.contract.certificates import Certificate
 from tests.contract.worlds import as_global_reactor
-from tests.property.stream_fuzzer.programs import Pair, Program
+from tests.property.stream_fuzzer.programs import Op, Pair, Program
 from tests.property.stream_fuzzer.scene import End, Rest, Scene, limit_buffers
 
 __all__ = ["play"]
@@ -27,7 +27,7 @@ class TwistedEnd(End, Protocol):
     """A protocol, and what it does to its transport."""
 
     producer: Producer | None = None
-    in_tls = False
+    in_tls = closed_writing = False
     ends_with_input = True
 
     def connectionMade(self) -> None:
@@ -48,6 +48,10 @@ class TwistedEnd(End, Protocol):
         if not self.is_open or self.is_paused or self.heard_all:
             return False
         return not self.bare().disconnecting
+
+    def has_no_certain_end(self, op: Op) -> bool:
+        # After its end, OpenSSL takes no more.
+        return (self.in_tls and self.ended) or super().has_no_certain_end(op)
 
     def busy(self) -> bool:
         return self.producer is not None or not self.reads()
@@ -108,7 +112,8 @@ class TwistedEnd(End, Protocol):
         self.transport.abortConnection()
 
     def do_lose_write(self) -> None:
-        if not self.in_tls:
+        if not self.in_tls and not self.closed_writing:
+            self.closed_writing = True
             self.transport.loseWriteConnection()
 
     def finish(self) -> None:
