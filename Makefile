@@ -8,6 +8,7 @@
 #   make test-all             the tests on every Python found, on the oldest and the newest dependencies
 #   make canary               the quick tests with the pre-releases of everything underneath
 #   make test-gui             real dialogs of Qt and GTK; installs both, on a Debian
+#   make test-dns             names asked of nsd, unbound and dnsmasq, beside getaddrinfo; installs them, on a Debian
 #   make test-upstream        the upstream suites alone
 #   make pythons              CPython 3.14 and 3.15 in .pythons, on a Debian that has neither
 #   make fuzz                 connections on our loops and the native ones, at random, for SECONDS=600
@@ -33,7 +34,7 @@ SCHEDULES ?= 1000000
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test test-quick test-gui test-upstream pythons canary check lint types imports fragments engine test-all fuzz simulate coverage bench bench-docs docs clean
+.PHONY: demo test test-quick test-dns test-gui test-upstream pythons canary check lint types imports fragments engine test-all fuzz simulate coverage bench bench-docs docs clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "triloop needs Python 3.10 or later; set PYTHON=...")'
@@ -56,6 +57,9 @@ test-upstream: $(STAMP)
 test-gui: $(STAMP)
 	.ci/gui $(BIN)/python
 	xvfb-run --auto-servernum $(BIN)/python -m pytest -n 0 $(PYTEST_ARGS) tests/gui
+
+test-dns: $(STAMP)
+	.ci/dns $(BIN)/python -m pytest -n 0 $(PYTEST_ARGS) tests/dns
 
 # From Debian unstable's packages, in a folder of their own: see the script.
 pythons:

@@ -79,6 +79,7 @@ class Lookup:
     __slots__ = (
         "_code",
         "_engine",
+        "_is_last",
         "_search",
         "_sources",
         "family",
@@ -94,19 +95,20 @@ class Lookup:
         self.waiters: list[Waiter] = []
         self._engine = engine
         self._sources = iter(engine.sources())
+        self._is_last = False
         self._code: int = socket.EAI_NONAME
         self._search: _Search | None = None
 
     def start(self) -> None:
         """Look into one source after the other."""
-        for source in self._sources:
-            if source.name == "dns":
-                if not self._ask_dns():
-                    return
-            elif not self._look_into_hosts():
-                return
-            if source.is_last:
+        while not self._is_last:
+            source = next(self._sources, None)
+            if source is None:
                 break
+            self._is_last = source.is_last
+            goes_on = self._ask_dns() if source.name == "dns" else self._look_into_hosts()
+            if not goes_on:
+                return
         self.finish(Failure(self._code))
 
     # -- the hosts file
@@ -120,6 +122,8 @@ class Lookup:
         found = table.find(self.name.text, self.family)
         if found:
             self.finish(self._engine.order(tuple(found)))
+        else:
+            self._code = socket.EAI_NONAME
         return not found
 
     def _hosts_read(self) -> None:
