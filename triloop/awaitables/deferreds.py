@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from triloop.awaitables.call_graph import Source
 from triloop.awaitables.convertible import Convertible, T, check_convertible
 from triloop.awaitables.futures import as_future
 from triloop.awaitables.outcomes import as_raised_by_twisted
@@ -50,20 +51,20 @@ def as_deferred(x: Convertible[T], *, eager: bool = False) -> Deferred[T]:
     return Delivery(begin_task(default_loop(), x)).deferred()
 
 
-class Delivery:
+class Delivery(Source):
     """Delivers one Future to a Deferred, which may be cancelled more than once meanwhile."""
 
     def __init__(self, future: asyncio.Future[Any]) -> None:
-        self._future = future
+        self.future = future
         self._waiting: Deferred[Any] | None = None
 
     def deferred(self) -> Deferred[Any]:
         """Make the Deferred; it has fired if the Future is done."""
         deferred = self._wait()
-        if self._future.done():
-            self.done(self._future)
+        if self.future.done():
+            self.done(self.future)
         else:
-            self._future.add_done_callback(self.done)
+            self.future.add_done_callback(self.done)
         return deferred
 
     def _wait(self) -> Deferred[Any]:
@@ -84,11 +85,11 @@ class Delivery:
 
     def cancel_source(self) -> None:
         """Cancel what the Future is to come to, or has come to: then nothing changes."""
-        self._future.cancel()
+        self.future.cancel()
 
     def _ended(self, ended: bool) -> Any:
         """Give what the Future ended with, as a callback: so it may even be a Deferred."""
         if not ended:
             return self._wait()
-        failure = as_raised_by_twisted(self._future)
-        return self._future.result() if failure is None else failure
+        failure = as_raised_by_twisted(self.future)
+        return self.future.result() if failure is None else failure

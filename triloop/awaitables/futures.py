@@ -16,7 +16,7 @@ from triloop.awaitables.outcomes import settle
 from triloop.awaitables.tasks import create_task
 from triloop.awaited_reactor import expect_reactor
 from triloop.default_loop import default_loop, usable_loop
-from triloop.private.twisted import count_as_handled
+from triloop.private.deferreds import count_as_handled
 
 __all__ = ["as_future"]
 

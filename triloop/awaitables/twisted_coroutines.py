@@ -96,12 +96,12 @@ class _TaskDriver(Delivery):
             tasks.step(self._loop, context, step, waiter)
         except RuntimeError:
             waiter.wake_later()
-        if self._future.done():
-            self.done(self._future)
+        if self.future.done():
+            self.done(self.future)
 
     def cancel_source(self) -> None:
         """Cancel what is awaited, if that is a Deferred, as Twisted does."""
         if self.waiter is not None:
             self.waiter.cancel_source()
         else:
-            self._future.cancel()
+            self.future.cancel()

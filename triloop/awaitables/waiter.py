@@ -11,9 +11,10 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from triloop.awaitables.call_graph import begin_wait, end_wait
 from triloop.awaitables.outcomes import CANCELLED, exception_of, raise_failure
 from triloop.awaited_reactor import expect_reactor
-from triloop.private.twisted import count_as_handled
+from triloop.private.deferreds import count_as_handled
 
 __all__ = ["Driver", "Waiter", "await_deferred", "await_future"]
 
@@ -53,6 +54,8 @@ class Waiter(Deferred[None]):
         self.has_fired = False
         self._driven_by_twisted = False
         self._outcome: Any = None
+        self._task: asyncio.Task[Any] | None = None
+        self._awaited: asyncio.Future[Any] | None = None
         self._cancelled_with: tuple[Any, ...] | None = None
 
     # -- what a Task asks of a future -----------------------------------------------------------
@@ -69,8 +72,12 @@ class Waiter(Deferred[None]):
         self._context = context
         if self.has_fired:
             self.wake_later()
-        elif self._driver is not None:
+            return
+        if self._driver is not None:
             self._driver.waiter = self
+        if isinstance(self._source, Deferred):
+            self._task = asyncio.current_task(self._loop)
+            self._awaited = begin_wait(self._source, self._task)
 
     def cancel(self, msg: Any = None) -> bool:  # type: ignore[override]  # a Task asks for the bool
         """Cancel what is waited for; the await goes on when that has come to its end.
@@ -128,6 +135,8 @@ class Waiter(Deferred[None]):
     def _fire(self, outcome: Any) -> None:
         self._source = None
         self.has_fired = True
+        end_wait(self._awaited, self._task)
+        self._task = None
         self._outcome = outcome
         if self._driven_by_twisted:
             self.callback(None)

@@ -12,11 +12,9 @@ from typing import Any
 
 from twisted.internet import defer, tcp
 from twisted.python import threadable
-from twisted.python.failure import Failure
 
 __all__ = [
     "accept",
-    "count_as_handled",
     "is_waited_for",
     "runs_elsewhere",
     "unreported_cancellations",
@@ -56,17 +54,6 @@ def unreported_cancellations() -> Iterator[None]:
         yield
     finally:
         defer.DebugInfo = native  # type: ignore[misc]
-
-
-def count_as_handled(deferred: defer.Deferred[Any], failure: Failure) -> None:
-    """Leave ``failure`` with ``deferred``, but do not have it reported as unhandled.
-
-    Called when the callbacks of ``deferred`` have run. It is what Twisted's own ``await`` does
-    with a Deferred that has failed already.
-    """
-    info = deferred._debugInfo
-    if info is not None and info.failResult is failure:
-        info.failResult = None
 
 
 def is_waited_for(reactor: Any) -> bool:

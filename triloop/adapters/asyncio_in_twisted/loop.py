@@ -267,7 +267,7 @@ class ReactorEventLoop(ResolvingLoop):
             handle = asyncio.Handle(callback, args, self, context)
             self._ready.append(handle)
         if not self._embedding.turning:
-            if self._thread_id is None and events._get_running_loop() is not None:
+            if self._thread_id is None and events._get_running_loop() not in {None, self}:
                 self._warn_of_running_loop()
             self._embedding.wake()
         return handle
@@ -288,7 +288,7 @@ class ReactorEventLoop(ResolvingLoop):
             heapq.heappush(self._scheduled, handle)
             handle._scheduled = True
         if not self._embedding.turning:
-            if self._thread_id is None and events._get_running_loop() is not None:
+            if self._thread_id is None and events._get_running_loop() not in {None, self}:
                 self._warn_of_running_loop()
             self._embedding.wake()
         return handle
