@@ -1,5 +1,6 @@
 """Twisted, Tornado and asyncio code in one process and one thread, whichever loop owns it."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from triloop.adapters.asyncio_in_twisted.ioloop import TwistedIOLoop
@@ -45,14 +46,33 @@ __all__ = [
 ]
 
 
+#: What is imported when it is asked for: DNS would double the time that an import takes.
+_LATE = {
+    "AiohttpResolver": "triloop.adapters.resolver.aiohttp",
+    "HostnameResolver": "triloop.adapters.resolver.hostnames",
+    "TwistedResolver": "triloop.adapters.resolver.resolver",
+    "resolve": "triloop.adapters.resolver.resolver",
+}
+
+# Reprs, messages and the documentation show a name where users find it.
+for _name in set(__all__) - set(_LATE) - {"Convertible"}:
+    globals()[_name].__module__ = __name__
+del _name
+
+
 def __getattr__(name: str) -> object:
-    """Load the resolver when it is asked for; aiohttp, with its own face of it only."""
-    if name in {"HostnameResolver", "TwistedResolver", "resolve"}:
-        from triloop.adapters.resolver import hostnames, resolver
+    """Import what is imported late; the version is looked up in the installed package."""
+    if name == "__version__":
+        from importlib.metadata import version
 
-        return getattr(hostnames if name == "HostnameResolver" else resolver, name)
-    if name == "AiohttpResolver":
-        from triloop.adapters.resolver.aiohttp import AiohttpResolver
+        return version(__name__)
+    if name not in _LATE:
+        raise AttributeError(f"module 'triloop' has no attribute {name!r}")
+    late: object = getattr(import_module(_LATE[name]), name)
+    late.__module__ = __name__
+    globals()[name] = late
+    return late
 
-        return AiohttpResolver
-    raise AttributeError(f"module 'triloop' has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})

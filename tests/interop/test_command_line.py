@@ -29,7 +29,7 @@ asyncio.run(main())
 HOSTS = {
     "": "asyncio.unix_events TornadoReactor",
     "--loop=uvloop": "uvloop TornadoReactor",
-    "--reactor=poll": "triloop.adapters.asyncio_in_twisted.loop PollReactor",
+    "--reactor=poll": "triloop PollReactor",
 }
 
 

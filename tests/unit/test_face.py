@@ -1,6 +1,7 @@
 """The face re-exports, and does nothing else; the reference shows all of it."""
 
 import ast
+import importlib.metadata
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import triloop
 
 ROOT = Path(__file__).parents[2]
+DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 FACE = ast.parse((ROOT / "triloop" / "__init__.py").read_text(encoding="utf-8"))
 
 
@@ -21,17 +23,24 @@ def exported() -> list[str]:
 
 
 def test_face_only_re_exports() -> None:
-    _docstring, typing, *statements = FACE.body
-    assert isinstance(typing, ast.ImportFrom)
-    assert typing.module == "typing"
-    late = [one for one in statements if isinstance(one, ast.If)]
-    imports = [one for one in statements if isinstance(one, ast.ImportFrom)]
-    assert len(imports) == len(statements) - 3, "only imports and how the late ones are made"
-    for block in late:
-        imports += [one for one in block.body if isinstance(one, ast.ImportFrom)]
-    assert all((one.module or "").startswith("triloop.") for one in imports)
-    imported = [name.asname or name.name for one in imports for name in one.names]
+    imports = [one for one in ast.walk(FACE) if isinstance(one, ast.ImportFrom)]
+    ours = [one for one in imports if (one.module or "").startswith("triloop")]
+    imported = [name.asname or name.name for one in ours for name in one.names]
     assert sorted(imported) == sorted(exported())
+    classes_and_functions = [one for one in FACE.body if isinstance(one, DEFINITIONS)]
+    assert [one.name for one in classes_and_functions] == ["__getattr__", "__dir__"]
+
+
+def test_names_say_where_users_find_them() -> None:
+    names = set(exported()) - {"Convertible"}
+    assert {name: getattr(triloop, name).__module__ for name in names} == dict.fromkeys(
+        names, "triloop"
+    )
+
+
+def test_dir_and_version_are_complete() -> None:
+    assert {*exported(), "__version__"} <= set(dir(triloop))
+    assert triloop.__version__ == importlib.metadata.version("triloop")
 
 
 def test_what_is_imported_late_is_there() -> None:

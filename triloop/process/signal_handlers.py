@@ -65,7 +65,8 @@ def reset_handlers(kept: Collection[int]) -> None:
     """
     for number in signal.valid_signals() - set(kept):
         handler = bare(_plain_getsignal(number))
-        ours = type(getattr(handler, "__self__", None)).__module__.startswith("triloop.")
+        owner = type(getattr(handler, "__self__", None)).__module__
+        ours = owner.partition(".")[0] == "triloop"
         if ours or belongs_to_loop(handler) or belongs_to_twisted(handler):
             own = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
             signal.signal(number, own)
