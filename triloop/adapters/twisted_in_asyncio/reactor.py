@@ -50,6 +50,10 @@ class TornadoReactor(HostedReactor):
     All methods belong to the loop's thread, save ``callFromThread`` and ``wakeUp``.
     """
 
+    #: The public place. As with each reactor of Twisted's, ``install`` of the class's module makes
+    #: it the global one: Twisted's tests and Scrapy rely on that.
+    __module__ = "triloop"
+
     def __init__(
         self,
         io_loop: IOLoop | asyncio.AbstractEventLoop | None = None,
