@@ -246,6 +246,11 @@ class Lifecycle:
         """Whether it was told to stop, and has not ended."""
         return self.state in _STOPPED
 
+    def refusal(self, event: Event) -> Refusal | None:
+        """Why an event would be refused in the present state; None if it would not."""
+        step = TABLE[event].get(self.state)
+        return step if isinstance(step, Refusal) else None
+
     def handle(self, event: Event) -> None:
         """Do what an event does in the present state.
 

@@ -211,9 +211,13 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
         running = asyncio._get_running_loop()
         if running is None and self._asyncioEventloop.is_running():
             running = self._asyncioEventloop  # in another thread
-        if running is not None:
-            raise self._error(Refusal.ALREADY_RUNNING, running)
-        self._hand(Event.RUN_RESTARTABLE if self._restartable else Event.RUN)
+        event = Event.RUN_RESTARTABLE if self._restartable else Event.RUN
+        refusal = self.lifecycle.refusal(event)
+        if refusal is None and running is not None:
+            refusal = Refusal.ALREADY_RUNNING
+        if refusal is not None:
+            raise self._error(refusal, running)
+        self.lifecycle.handle(event)
         if self._asyncioEventloop.is_closed():
             self.move(asyncio_loop(None))
         self._handles_signals = installSignalHandlers
