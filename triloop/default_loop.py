@@ -60,7 +60,8 @@ def _loop_of(reactor: Any) -> asyncio.AbstractEventLoop | None:
     if reactor is None:
         return None
     nested = (loop for loop in nested_loops if loop.reactor is reactor)
-    return _if_open(getattr(reactor, "_asyncioEventloop", None)) or next(nested, None)
+    own = getattr(reactor, "next_loop", getattr(reactor, "_asyncioEventloop", None))
+    return _if_open(own) or next(nested, None)
 
 
 def _if_open(loop: object) -> asyncio.AbstractEventLoop | None:

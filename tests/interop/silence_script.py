@@ -174,6 +174,9 @@ def a_call_from_the_wrong_thread_is_noticed_in_debug_mode() -> None:
             "addReader": lambda: reactor.addReader(server),
             "write": lambda: server.write(b"x"),
             "stop": reactor.stop,
+            "crash": reactor.crash,
+            "fireSystemEvent": lambda: reactor.fireSystemEvent("shutdown"),
+            "iterate": reactor.iterate,
         }
         for use in uses.values():
             with pytest.raises(RuntimeError, match=re.escape(threading.current_thread().name)):
@@ -214,6 +217,10 @@ def a_call_is_made_by_the_loop_that_is_current_by_then() -> None:
         asyncio.set_event_loop(follower.asyncio_loop)
         done = deferLater(reactor, 0.01, int)
         assert follower.run_sync(lambda done=done: done, timeout=20) == 0
+    # A coroutine goes to the current loop too, and not to that where the reactor has run.
+    asyncio.set_event_loop(second.asyncio_loop)
+    begun = triloop.as_future(asyncio.sleep(0, 1))
+    assert second.run_sync(lambda: begun, timeout=20) == 1
     # Its own loop is as good as the current one: the first that runs has it.
     asyncio.set_event_loop(second.asyncio_loop)
     waiting = deferLater(reactor, 0.01, int)

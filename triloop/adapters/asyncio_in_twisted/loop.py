@@ -218,10 +218,16 @@ class ReactorEventLoop(ResolvingLoop):
     def close(self) -> None:
         """Close the loop and give the reactor back as it was; that may go on running.
 
-        :raises RuntimeError: from within the loop's own callbacks, and while ``run_forever`` runs.
+        :raises RuntimeError: from within the loop's own callbacks, while ``run_forever`` runs, and
+            while the reactor runs in another thread.
         """
         if self.is_closed():
             return
+        if self._reactor.running and self._thread_id not in {None, threading.get_ident()}:
+            raise RuntimeError(
+                "this loop runs in another thread than the present one "
+                f"({threading.current_thread().name}): close it there, by call_soon_threadsafe()"
+            )
         if not self._host.driving and not self._embedding.turning:
             self._end()
         super().close()

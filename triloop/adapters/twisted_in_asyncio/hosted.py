@@ -123,7 +123,9 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
 
     def _check_thread(self) -> None:
         """Refuse a call from the wrong thread, in the loop's debug mode."""
-        if self._is_debug and self._embedding.thread not in {0, threading.get_ident()}:
+        if not self._is_debug or self._embedding.thread in {0, threading.get_ident()}:
+            return
+        if self._asyncioEventloop.is_running():
             raise RuntimeError(
                 f"this reactor runs in {named(self._asyncioEventloop)}, in another thread than "
                 f"the present one ({threading.current_thread().name}): use callFromThread"
@@ -139,6 +141,15 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
             self.move(current)
         else:
             self._await(current)
+
+    @property
+    def next_loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that is likely to run it next: its own; the current one, if it has run there."""
+        own, current = self._asyncioEventloop, current_loop()
+        is_past = own.is_closed() or (self.lifecycle.has_run and not own.is_running())
+        if is_past and current is not None and not current.is_closed():
+            return current
+        return own
 
     def expect(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start with ``loop``, which is likely to be run next, if anything waits for that."""
@@ -234,8 +245,7 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
 
     def stop(self) -> None:
         """See :meth:`twisted.internet.interfaces.IReactorCore.stop`."""
-        if self._started:
-            self._check_thread()
+        self._check_thread()
         try:
             self.lifecycle.stop()
         except RefusedError as refused:
@@ -243,6 +253,7 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
 
     def crash(self) -> None:
         """Leave the loop at once, and end its run if that began with this reactor's."""
+        self._check_thread()
         self.lifecycle.handle(Event.CRASH)
 
     def fireSystemEvent(self, eventType: str) -> None:
@@ -250,6 +261,7 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
 
         The last thing that the shutdown does is to close the reactor's own descriptors.
         """
+        self._check_thread()
         if eventType == "shutdown":
             self.lifecycle.handle(shutdown_event(self))
         else:
