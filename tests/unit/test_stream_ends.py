@@ -63,6 +63,8 @@ class Talk(Protocol):
     """Plays a scene once the peer has ended; notes what it is told."""
 
     transport: Any
+    #: Whether it is in a timed call, ahead of the poll, and not before the first one.
+    later = False
 
     def __init__(self, scene: Scene, end: Callable[[], None]) -> None:
         self.scene = scene
@@ -71,9 +73,16 @@ class Talk(Protocol):
         self.received = 0
 
     def connectionMade(self) -> None:
-        if self.scene is not answers:
-            self.end()
-            self.scene(self)
+        if self.scene is answers:
+            return
+        if self.later:
+            self.transport.reactor.callLater(0, self.begin)
+        else:
+            self.begin()
+
+    def begin(self) -> None:
+        self.end()
+        self.scene(self)
 
     def dataReceived(self, data: bytes) -> None:
         if self.scene is answers and not self.received:
@@ -106,6 +115,18 @@ class HalfCloseable(Talk):
 
     def writeConnectionLost(self) -> None:
         self.told.append("write lost")
+
+
+class Later(Talk):
+    """The same, in a timed call."""
+
+    later = True
+
+
+class LaterHalfCloseable(HalfCloseable):
+    """The same, in a timed call."""
+
+    later = True
 
 
 def writes(talk: Talk) -> None:
@@ -207,7 +228,7 @@ def told_by_us(loop: str, *scenario: Any, talk: type[Talk], scene: Scene) -> Any
 
 
 @pytest.mark.parametrize("loop", OURS)
-@pytest.mark.parametrize("talk", [Talk, HalfCloseable])
+@pytest.mark.parametrize("talk", [Talk, HalfCloseable, Later, LaterHalfCloseable])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_last_words_and_end_as_on_twisteds_own_reactor(
     family: str, talk: type[Talk], loop: str
