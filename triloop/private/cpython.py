@@ -22,6 +22,7 @@ __all__ = [
     "current_loop",
     "has_work",
     "is_reopenable",
+    "keep_unsent",
     "leave_behind",
     "leave_task_behind",
     "put_back_task",
@@ -113,6 +114,20 @@ else:
     TimerHandle = asyncio.TimerHandle
     SelectorLoop = asyncio.SelectorEventLoop
     SocketTransport = selector_events._SelectorSocketTransport
+
+
+def keep_unsent(transport: SocketTransport, rest: memoryview) -> None:
+    """Keep the rest of a write until the socket is writable, as CPython does after its own send."""
+    private: Any = transport
+    add_writer = getattr(private, "_add_writer", private._loop._add_writer)  # from Python 3.15
+    add_writer(private._sock_fd, private._write_ready)
+    if isinstance(private._buffer, bytearray):  # before Python 3.12
+        private._buffer.extend(rest)
+    else:
+        private._buffer.append(rest)
+    if hasattr(private, "_buffer_size"):  # from Python 3.15
+        private._buffer_size += len(rest)
+    private._maybe_pause_protocol()
 
 
 def current_loop() -> asyncio.AbstractEventLoop | None:

@@ -127,6 +127,8 @@ class End:
         reading, self.reading = self.reading, []
         writing, self.writing = self.writing, []
         self.place = self.position
+        if not self.produces():  # what it was told last depends on how much was sent at once
+            writing = [event for event in writing if event not in _FLOW]
         writing += self.state()
         if count is None:  # neither is certain when the data comes
             reading = [event for event in reading if event != "data"]
@@ -135,6 +137,10 @@ class End:
     is_paused = False
     #: Whether it is lost at the end of its input, and what it has not sent with it.
     ends_with_input = False
+
+    def produces(self) -> bool:
+        """Whether it has a producer that is not at its end."""
+        return False
 
     def state(self) -> list[str]:
         """What is to be known of it when nothing moves."""

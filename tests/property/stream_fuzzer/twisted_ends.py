@@ -44,6 +44,9 @@ class TwistedEnd(End, Protocol):
         self.told(f"lost: {reason.type.__name__}")
         self.due("lost")
 
+    def produces(self) -> bool:
+        return self.producer is not None
+
     def reads(self) -> bool:
         if not self.is_open or self.is_paused or self.heard_all:
             return False

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from typing import cast
 
-from triloop.private.cpython import SocketTransport
+from triloop.private.cpython import SocketTransport, keep_unsent
 
 __all__ = ["StreamTransport"]
 
@@ -40,7 +40,7 @@ class StreamTransport(SocketTransport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """See :meth:`asyncio.WriteTransport.write`.
 
-        What is not sent at once, and in whole, is CPython's to see to.
+        What is not sent at once, and in whole, is CPython's to send once the socket is writable.
         """
         if data.__class__ is bytes and not (
             self._buffer or self._conn_lost or self._eof or self._empty_waiter
@@ -52,10 +52,11 @@ class StreamTransport(SocketTransport):
             except OSError as problem:
                 self._fatal_error(problem, _SEND_FAILED)
                 return
-            if sent == len(data):
-                return
-            data = data[sent:]
-        super().write(data)
+            if sent != len(data):
+                # No second attempt: it may fail, and the poller reads first.
+                keep_unsent(self, memoryview(data)[sent:])
+        else:
+            super().write(data)
 
     def _read_ready(self) -> None:
         if self._buffered or self._conn_lost:
