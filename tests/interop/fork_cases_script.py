@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,10 +18,11 @@ import pytest
 import uvloop
 from tornado.ioloop import IOLoop
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
-from twisted.internet.protocol import DatagramProtocol, Factory, ProcessProtocol, Protocol
+from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
 from twisted.internet.threads import deferToThread
 
 import triloop
+from triloop.lifecycle.fork import libuv
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "asyncio": asyncio.new_event_loop,
@@ -51,6 +51,12 @@ def opened() -> Any:
     yield reactor
     reactor.fireSystemEvent("shutdown")
     IOLoop.current().close()
+
+
+def asyncio_loop() -> Any:
+    """The current loop."""
+    io_loop: Any = IOLoop.current()
+    return io_loop.asyncio_loop
 
 
 def run_briefly(reactor: Any) -> None:
@@ -108,81 +114,10 @@ def datagrams() -> None:
         os.waitpid(pid, 0)
 
 
-def programs() -> None:
-    """A program that is run in a child gets the descriptors that it was to get."""
-    with opened() as reactor:
-        ours, theirs = socket.socketpair()
-        theirs.setblocking(False)
-        connections: list[Any] = []
-
-        def start() -> None:
-            factory = Factory.forProtocol(Protocol)
-            connection = reactor.adoptStreamConnection(theirs.fileno(), socket.AF_UNIX, factory)
-            connections.append(connection)
-            number = connection.fileno()
-            reactor.spawnProcess(
-                _Ends(reactor),
-                "sh",
-                ["sh", "-c", "echo twisted >&5"],
-                env=dict(os.environ),
-                childFDs={5: number},
-            )
-            echo = ["echo", "subprocess"]
-            # It is this argument that has Python call what waits for a fork.
-            subprocess.run(echo, stdout=number, preexec_fn=lambda: None, check=True)
-
-        reactor.callWhenRunning(start)
-        reactor.run()
-        theirs.close()
-        ours.settimeout(5)
-        heard = b""
-        while heard.count(b"\n") < 2:
-            heard += ours.recv(100)
-        assert sorted(heard.split()) == [b"subprocess", b"twisted"], heard
-        ours.close()
-
-
-def process_ended() -> None:
-    """What has got the number of an ended process's terminal stays open in a child."""
-    with opened() as reactor:
-        codes: list[int] = []
-        process: Any = None
-
-        class Ended(ProcessProtocol):
-            def processEnded(self, reason: object) -> None:
-                with Path(os.devnull).open("rb") as file:
-                    assert file.fileno() == process.fd
-                    codes.append(in_child(lambda: os.fstat(file.fileno())))
-                reactor.stop()
-
-        def start() -> None:
-            nonlocal process
-            process = reactor.spawnProcess(
-                Ended(), "true", ["true"], env=dict(os.environ), usePTY=True
-            )
-
-        reactor.callWhenRunning(start)
-        reactor.run()
-        assert codes == [0], codes
-
-
-class _Ends(Protocol):
-    """Ends the run with its process."""
-
-    def __init__(self, reactor: Any) -> None:
-        self._reactor = reactor
-
-    def processExited(self, reason: object) -> None:
-        """Not of interest."""
-
-    def processEnded(self, reason: object) -> None:
-        self._reactor.stop()
-
-
 def current_loop() -> None:
     """The current loop is so in the child, and handles the signals it was told to."""
     with opened() as reactor:
-        io_loop, loop = IOLoop.current(), asyncio.get_event_loop_policy().get_event_loop()
+        io_loop, loop = IOLoop.current(), asyncio_loop()
         heard: list[str] = []
         loop.add_signal_handler(signal.SIGUSR1, heard.append, "signal")
         io_loop.add_callback(heard.append, "callback")
@@ -245,7 +180,7 @@ def threads() -> None:
 def terminated() -> None:
     """What a loop that ran in the parent wants with SIGTERM is no business of a child."""
     with opened() as reactor:
-        loop = asyncio.get_event_loop_policy().get_event_loop()
+        loop = asyncio_loop()
         codes: list[int] = []
 
         def child() -> None:
@@ -283,6 +218,19 @@ def refused() -> None:
     host.close()
 
 
+def refused_by_build() -> None:
+    """A uvloop that hides libuv cannot be parted from the parent's; its reactor says so."""
+    with opened() as reactor:
+        libuv._libuv = object
+
+        def child() -> None:
+            with pytest.raises(RuntimeError, match="this build of uvloop hides libuv"):
+                reactor.callLater(0, print)
+
+        assert in_child(child) == 0
+        run_briefly(reactor)
+
+
 def asyncio_tasks() -> None:
     """A child neither resumes nor cancels what the parent's tasks are about."""
     with opened() as reactor:
@@ -313,7 +261,7 @@ def asyncio_tasks() -> None:
 def settings() -> None:
     """The loop that takes the place of one is of the same mind."""
     with opened() as reactor:
-        loop: Any = asyncio.get_event_loop_policy().get_event_loop()
+        loop = asyncio_loop()
         loop.set_debug(True)
         loop.set_exception_handler(lambda loop, context: None)
         loop.set_task_factory(lambda loop, coro, **kw: asyncio.Task(coro, loop=loop, **kw))
@@ -360,7 +308,7 @@ class _Hears(asyncio.Protocol):
 def left_in_run() -> None:
     """What is ready in a run, and its connections, are the parent's; a child only ends the run."""
     with opened() as reactor:
-        loop: Any = asyncio.get_event_loop_policy().get_event_loop()
+        loop = asyncio_loop()
         peer, connected = socket.socketpair()
         parent, child = socket.socketpair()
         connected.setblocking(False)
@@ -417,8 +365,8 @@ def _ring_positions() -> list[list[str]]:
     return found
 
 
-#: These are about what only a stock loop can be made to keep.
-STOCK_ONLY = [current_loop]
+#: Cases that are about loops of one kind.
+ONLY = {"asyncio": [current_loop], "uvloop": [refused_by_build]}
 CASES = [
     asyncio_tasks,
     current_loop,
@@ -426,10 +374,9 @@ CASES = [
     left_in_run,
     new_loop_in_child,
     port_stopped_in_parent,
-    process_ended,
-    programs,
     queues,
     refused,
+    refused_by_build,
     settings,
     terminated,
     threads,

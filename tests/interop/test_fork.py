@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.interop import fork_cases_script
+from tests.interop import fork_cases_script, fork_programs_script
 from tests.interop.fork_script import WORKERS, Plan
 from tests.interop.scripts import run_script, start_script
 
@@ -262,11 +262,16 @@ CASES = [
     pytest.param(case, loop, id=f"{case.__name__}-{loop}")
     for loop in fork_cases_script.LOOPS
     for case in fork_cases_script.CASES
-    # A loop other than the stock one does not tell what it has been asked for.
-    if loop == "asyncio" or case not in fork_cases_script.STOCK_ONLY
+    if not any(case in cases for kind, cases in fork_cases_script.ONLY.items() if kind != loop)
 ]
 
 
 @pytest.mark.parametrize(("case", "loop"), CASES)
 def test_fork(case: Callable[[], None], loop: str) -> None:
     run_script("fork_cases_script", case.__name__, loop)
+
+
+@pytest.mark.parametrize("loop", fork_cases_script.LOOPS)
+@pytest.mark.parametrize("case", fork_programs_script.CASES)
+def test_program(case: Callable[[], None], loop: str) -> None:
+    run_script("fork_programs_script", case.__name__, loop)

@@ -1,14 +1,15 @@
 """What becomes of reactors and loops in a child that ``os.fork`` makes.
 
 A child inherits every descriptor of its parent, and with them the kernel objects behind: what it
-takes out of an inherited epoll, the parent has lost too. So the first thing that happens in a
-child is that each poller, waker and self-pipe gets a kernel object of its own, under the number
-it had. After that the child's reactors and loops are what they were before they ran::
+takes out of an inherited epoll, the parent has lost too. So each poller, waker and self-pipe gets a
+kernel object of its own, under the number it had, before Python code goes on in a child. After that
+the child's reactors and loops are what they were before they ran::
 
     in the parent                       | in the child
     ------------------------------------+---------------------------------------------------------
     listening port, datagram port       | served too: the kernel gives each peer to one process
-    connection, pipe, child process     | the parent's: this copy is closed, and nobody is told
+    connection, pipe, child process     | the parent's: this copy is closed at the first use of a
+                                        |   loop or reactor, and no protocol is told
     timed call, call of another thread  | the parent's: it happens there, once
     startup and shutdown triggers       | kept; a reactor that ran may be started anew
     threads of a pool or an executor    | there are none; the pool makes its own when it is used
@@ -23,19 +24,30 @@ The loop that was current is so in the child, or what took its place. A run that
 its own callback forks ends in the child as soon as that callback returns; the child may also go on
 within it, and never return.
 
-A process that forks only to run another program (``subprocess``, ``spawnProcess``) is let alone:
-it may want to pass on just those descriptors.
+A child that only runs another program is let alone: it may be there to pass on just those
+descriptors, and its parent may wait for it.
+
+* C code that forks has Python's hooks called in the child, as uvloop does for each program that it
+  runs; but no Python code follows there. So the hook leaves a pending call and no more, which the
+  interpreter makes before the next instruction of Python code: in a child of ``os.fork``, before
+  the result of the fork is looked at.
+* Python code that goes on may run a program too. So what is done at once is what no program can
+  see: it begins with none of the pollers, wakers and self-pipes. The copies of the parent's
+  connections stay open until a loop or a reactor is used; to close them is the first thing that
+  these do (:mod:`triloop.lifecycle.fork.copies`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import atexit
+import ctypes
+import functools
 import os
 import signal
 import sys
 import threading
-from types import FrameType
+import time
 from typing import Any
 
 from tornado.ioloop import IOLoop
@@ -43,14 +55,16 @@ from twisted.internet import process as processes
 
 from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop, open_loops
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor, all_reactors
-from triloop.lifecycle.fork import loops, reactors
+from triloop.lifecycle.fork import copies, loops, reactors
 from triloop.private.cpython import current_loop
 from triloop.process.signal_handlers import reset_handlers
 
 _Loop = asyncio.AbstractEventLoop
 
-#: Modules that fork in order to run another program in the child, at once.
+#: Modules that fork in order to run a program at once: to prepare the child would be for nothing.
 _EXECUTORS = frozenset({"subprocess", "twisted.internet.process"})
+#: The C type of a pending call.
+_PendingCall = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
 
 
 class _Forker(threading.local):
@@ -58,6 +72,7 @@ class _Forker(threading.local):
 
     current: _Loop | None = None
     running: _Loop | None = None
+    runs_program: bool = False
 
 
 _forker = _Forker()
@@ -66,32 +81,52 @@ _ours: list[_Loop] = []
 
 
 def _before() -> None:
-    if _is_executor(sys._getframe(1)):
-        return
+    caller = sys._getframe().f_back  # there is none in a thread of C code
+    _forker.runs_program = caller is not None and caller.f_globals.get("__name__") in _EXECUTORS
     _forker.current = current_loop()
     _forker.running = asyncio._get_running_loop()
-    for reactor in _reactors_at_hand():
+    for reactor in _reactors(all_reactors(), open_loops()):
         reactors.share_ports(reactor)
 
 
-def _is_executor(caller: FrameType) -> bool:
-    """Whether the function that forks will run another program in the child, at once."""
-    return caller.f_globals.get("__name__") in _EXECUTORS
+def _in_parent() -> None:
+    _forker.current = _forker.running = None
 
 
-def _reactors_at_hand() -> list[Any]:
-    guests: list[Any] = [guest for guest in all_reactors() if not guest.is_closed]
-    return guests + [loop.reactor for loop in open_loops() if loop.reactor not in guests]
+def _reactors(guests: list[TornadoReactor], nested: list[ReactorEventLoop]) -> list[Any]:
+    """The open ones, with those in which loops are nested."""
+    found: list[Any] = [guest for guest in guests if not guest.is_closed]
+    return found + [loop.reactor for loop in nested if loop.reactor not in guests]
 
 
-def _in_child() -> None:
-    if _is_executor(sys._getframe(1)):
-        return
+def _go_on(_: object) -> int:
+    """In a child in which Python code goes on, before that does: the pending call."""
     guests, nested = all_reactors(), open_loops()
-    if not guests and not nested:
-        return
-    hosts = {guest._asyncioEventloop: None for guest in guests}
-    _renew(guests, nested, [loop for loop in hosts if loop not in nested and not loop.is_closed()])
+    if (guests or nested) and not _forker.runs_program:
+        guests = [guest for guest in guests if not _refuse(guest)]
+        hosts = [one for one in _hosts_of(guests) if one not in nested and not one.is_closed()]
+        _renew(guests, nested, hosts)
+        copies.count_open()
+    return 0
+
+
+def _refuse(guest: TornadoReactor) -> bool:
+    """Whether a reactor has to refuse work: its loop cannot be parted from the parent's."""
+    loop = guest._asyncioEventloop
+    if not loops.is_libuv(loop) or loops.is_reachable():
+        return False
+    guest.has_run = False
+    reactors.refuse(
+        guest,
+        f"{guest!r} was made before this process was forked, and {loop!r} cannot be parted from "
+        "the parent's: this build of uvloop hides libuv's functions. Use a wheel of uvloop from "
+        "PyPI, make the reactor after the fork, or have it run in asyncio's own loop",
+    )
+    return True
+
+
+def _hosts_of(guests: list[TornadoReactor]) -> list[_Loop]:
+    return list(dict.fromkeys(guest._asyncioEventloop for guest in guests))
 
 
 def _renew(
@@ -99,7 +134,7 @@ def _renew(
 ) -> None:
     signal.set_wakeup_fd(-1)  # the parent's
     processes.reapProcessHandlers.clear()  # they are not this process's children
-    every = _reactors_at_hand()
+    every = _reactors(guests, nested)
     # All pollers first: what is in one may be the number of another.
     for reactor in every:
         reactors.sever(reactor)
@@ -109,6 +144,8 @@ def _renew(
     places.update((loop, _renew_loop(loop)) for loop in hosts)
     for loop in nested:
         loops.renew(loop)
+    for loop in places.values():
+        loops.begin_with_copies(loop)
     for guest in guests:
         old = guest._asyncioEventloop
         guest.restart_in_child(places.get(old, old))
@@ -128,7 +165,7 @@ def _renew_loop(loop: _Loop) -> _Loop:
         return loop
     if loops.is_stock(loop):
         loops.renew(loop, keeps_ports=False)
-        loop.stop()
+        loops.end_run(loop)
     fresh = loops.alike(loop)
     loops.move_io_loop(loop, fresh)
     if loops.is_libuv(loop):
@@ -150,11 +187,21 @@ def _restore_current(places: dict[_Loop | None, _Loop]) -> None:
 
 
 def _close_ours() -> None:
+    copies.close_copies()
     for loop in _ours:
         if loops.can_close(loop):
             IOLoop._ioloop_for_asyncio.pop(loop, None)
             loop.close()
 
 
-os.register_at_fork(before=_before, after_in_child=_in_child)
+_pending_call = _PendingCall(_go_on)
+# No Python functions: the call would be made within those.
+os.register_at_fork(
+    before=_before,
+    after_in_parent=_in_parent,
+    after_in_child=functools.partial(ctypes.pythonapi.Py_AddPendingCall, _pending_call, None),
+)
+# Since 3.13 it is the main thread of the parent that is told, if another one forks. What the
+# child has to do itself is looked up when it takes the interpreter's lock.
+os.register_at_fork(after_in_child=functools.partial(time.sleep, 0))
 atexit.register(_close_ours)

@@ -8,13 +8,43 @@ import os
 import socket
 from typing import Any
 
-__all__ = ["forget_descriptors", "part_loop"]
+from triloop.lifecycle.fork.copies import is_inherited
+from triloop.lifecycle.fork.descriptors import is_shareable
+
+__all__ = ["descriptors", "forget_descriptors", "is_reachable", "part_loop", "quieten"]
 
 #: The type of what ``uv_walk`` calls for each handle.
 _Visitor = ctypes.PYFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 
 #: A pair of connected sockets for ever, of which neither end is written to.
-_silence: list[int] = []
+_silent: list[int] = []
+#: Types of handles: uv_handle_type.
+_PIPE, _TCP, _TIMER, _TTY, _UDP = 7, 12, 13, 14, 15
+_STREAMS = {_PIPE, _TCP, _TTY}
+
+
+class _Stream(ctypes.Structure):
+    """The beginning of a uv_stream_t; up to ``flags``, that of every handle."""
+
+    type: int
+    write_queue_size: int
+
+    _fields_ = (
+        ("data", ctypes.c_void_p),
+        ("loop", ctypes.c_void_p),
+        ("type", ctypes.c_int),
+        ("close_cb", ctypes.c_void_p),
+        ("queue", ctypes.c_void_p * 2),
+        ("u", ctypes.c_void_p * 4),
+        ("next_closing", ctypes.c_void_p),
+        ("flags", ctypes.c_uint),
+        ("write_queue_size", ctypes.c_size_t),
+    )
+
+
+def is_reachable() -> bool:
+    """Whether this build of uvloop shows libuv's functions."""
+    return hasattr(_libuv(), "uv_loop_fork")
 
 
 def part_loop(loop: Any) -> None:
@@ -36,32 +66,65 @@ def part_loop(loop: Any) -> None:
         os.dup2(loop._get_backend_id(), polled, inheritable=False)
 
 
-def forget_descriptors(loop: Any) -> None:
-    """Have a severed uvloop watch nothing, and close its copies of what is its own.
+def quieten(loop: Any) -> None:
+    """Have a severed uvloop that is in the middle of a run call nothing more, and send nothing.
 
-    It has its transports under lock and key, and closes a number but once: so that is kept, and
-    stands for a socket on which nothing ever happens.
+    What it is about to look at may be the number of the poller's last answer. All descriptors
+    stay as they are, but for those from which libuv cannot be kept otherwise.
     """
-    for fd in _descriptors(loop):
+    for fd in descriptors(loop):
         with contextlib.suppress(RuntimeError):  # a transport's
             loop.remove_reader(fd)
             loop.remove_writer(fd)
-    if not _silence:
-        _silence.extend(end.detach() for end in socket.socketpair())
-    for fd in _descriptors(loop):
-        os.dup2(_silence[0], fd, inheritable=False)
+    for handle in _handles(loop):
+        _quieten(handle)
 
 
-def _descriptors(loop: Any) -> list[int]:
+def _quieten(handle: int) -> None:
+    libuv, at, stream = _libuv(), ctypes.c_void_p(handle), _Stream.from_address(handle)
+    if stream.type == _TIMER:
+        libuv.uv_timer_stop(at)
+    elif stream.type in _STREAMS:
+        libuv.uv_read_stop(at)
+        if stream.write_queue_size or is_shareable(_number(handle)):
+            _silence(_number(handle))
+    elif stream.type == _UDP:
+        _silence(_number(handle))
+
+
+def forget_descriptors(loop: Any) -> None:
+    """Close the copies that a quiet uvloop has of what is its own.
+
+    It does not give its transports away, and closes a number but once: so that is kept, and
+    stands for a socket on which nothing ever happens.
+    """
+    for fd in descriptors(loop):
+        if is_inherited(fd):
+            _silence(fd)
+
+
+def _silence(fd: int) -> None:
+    if not _silent:
+        _silent.extend(end.detach() for end in socket.socketpair())
+    if fd > 2:
+        os.dup2(_silent[0], fd, inheritable=False)
+
+
+def descriptors(loop: Any) -> list[int]:
     """The descriptors of all handles that have one and are not about to be closed."""
-    found = []
-    libuv, number = _libuv(), ctypes.c_int()
+    return [fd for fd in map(_number, _handles(loop)) if fd >= 0]
 
-    def visit(handle: int, _: object) -> None:
-        if libuv.uv_fileno(ctypes.c_void_p(handle), ctypes.byref(number)) == 0:
-            found.append(number.value)
 
-    libuv.uv_walk(_pointer(loop), _Visitor(visit), None)
+def _number(handle: int) -> int:
+    number = ctypes.c_int()
+    error = _libuv().uv_fileno(ctypes.c_void_p(handle), ctypes.byref(number))
+    return -1 if error else number.value
+
+
+def _handles(loop: Any) -> list[int]:
+    """The addresses of the loop's handles."""
+    found: list[int] = []
+    _libuv().uv_walk(_pointer(loop), _Visitor(lambda handle, _: found.append(handle)), None)
     return found
 
 

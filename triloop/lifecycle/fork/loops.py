@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import contextvars
+import functools
 import gc
 import signal
 import socket
@@ -14,18 +16,33 @@ from typing import Any
 
 from tornado.ioloop import IOLoop
 
+from triloop.lifecycle.fork.copies import (
+    close_at_use,
+    close_copies,
+    close_socket,
+    is_inherited,
+)
 from triloop.lifecycle.fork.descriptors import (
     close_pidfd,
     is_shareable,
     part_pair,
     part_poller,
 )
-from triloop.lifecycle.fork.libuv import forget_descriptors, part_loop
+from triloop.lifecycle.fork.libuv import (
+    descriptors,
+    forget_descriptors,
+    is_reachable,
+    part_loop,
+    quieten,
+)
 
 __all__ = [
     "alike",
+    "begin_with_copies",
     "can_close",
+    "end_run",
     "is_libuv",
+    "is_reachable",
     "is_stock",
     "move_io_loop",
     "renew",
@@ -119,26 +136,33 @@ def _renew_descriptors(loop: Any, keeps_ports: bool) -> None:
 
 
 def _abandon(loop: Any, key: Any) -> None:
-    """Close what is known to be the holder's own, and tell nobody."""
+    """Do no more with what a key is about, and have what is known to be its holder's own closed."""
     _left.append(key)
     for handle in filter(None, key.data):
         _abandon_transport(getattr(handle._callback, "__self__", None))
         for argument in handle._args or ():
             if isinstance(argument, socket.socket):  # a server's, or sock_recv's
-                argument.close()
-    close_pidfd(key.fd)
+                close_at_use(close_socket, argument)
+    close_at_use(close_pidfd, key.fd)
 
 
 def _abandon_transport(transport: Any) -> None:
     if not isinstance(transport, asyncio.BaseTransport):
         return
     _left.append(transport)
+    transport._closing, transport._conn_lost = True, 1  # type: ignore[attr-defined]
+    close_at_use(_close_transport, transport)
+
+
+def _close_transport(transport: asyncio.BaseTransport) -> None:
     for name in ("_sock", "_pipe"):
         held = getattr(transport, name, None)
         if held is not None:
-            held.close()
+            if isinstance(held, socket.socket):
+                close_socket(held)
+            elif is_inherited(held.fileno()):  # a pipe
+                held.close()
             setattr(transport, name, None)
-    transport._closing, transport._conn_lost = True, 1  # type: ignore[attr-defined]
 
 
 def _drop_handlers(loop: Any, served: Any) -> None:
@@ -156,7 +180,7 @@ def _abandon_handler(io_loop: Any, fd: int) -> None:
     io_loop.readers.discard(fd)
     io_loop.writers.discard(fd)
     if isinstance(fileobj, socket.socket):
-        fileobj.close()
+        close_at_use(close_socket, fileobj)
 
 
 def alike(loop: Any) -> asyncio.AbstractEventLoop:
@@ -196,36 +220,69 @@ def move_io_loop(old: Any, new: Any) -> None:
             _abandon_handler(io_loop, fd)
 
 
-def retire(loop: Any) -> None:
-    """Close a severed uvloop; one that is in the middle of a run is only told to end it.
+def end_run(loop: Any) -> None:
+    """End the run that the child has inherited, as soon as the callback that forked returns."""
+    if is_libuv(loop):
+        loop.call_soon_threadsafe(_end_run, loop)
+    else:
+        loop._ready.appendleft(asyncio.Handle(_end_run, (loop,), loop, contextvars.Context()))
 
-    That takes it one more look at its poller, and one at what is ready.
+
+def _end_run(loop: Any) -> None:
+    close_copies()
+    loop.stop()
+
+
+def begin_with_copies(loop: Any) -> None:
+    """Have a loop that does not run close the copies first of all."""
+    if is_stock(loop):
+        loop._ready.appendleft(asyncio.Handle(close_copies, (), loop, contextvars.Context()))
+    else:
+        loop.call_soon(close_copies, context=contextvars.Context())
+
+
+def retire(loop: Any) -> None:
+    """Part with a severed uvloop: it is closed at the first use of it, or of any other.
+
+    One that is in the middle of a run is only told to end it. That takes it one more look at its
+    poller, and one at what is ready.
     """
     _abandon_tasks(asyncio.all_tasks(loop))
     if not loop.is_running():
-        loop.close()
+        _close_at_use(loop)
         return
-    forget_descriptors(loop)
-    for handle in (*_ready_in(loop), *_timers_of(loop)):
+    quieten(loop)
+    close_at_use(forget_descriptors, loop)
+    for handle in _ready_in(loop):
         _left.append(gc.get_referents(handle))
         handle.cancel()
-    loop.stop()
+    end_run(loop)
+
+
+def _close_at_use(loop: Any) -> None:
+    """Close a uvloop when the child uses it, or any other: whatever is called, that comes first."""
+    kind = type(loop)
+    names = [one for one in dir(kind) if one[0] != "_" and callable(getattr(kind, one))]
+
+    def use(name: str, *args: Any, **kw: Any) -> Any:
+        close_copies()
+        return getattr(loop, name)(*args, **kw)
+
+    def close() -> None:
+        for name in names:
+            delattr(loop, name)
+        if all(map(is_inherited, descriptors(loop))):  # it would close the numbers, of whatever
+            loop.close()
+
+    for name in names:
+        setattr(loop, name, functools.partial(use, name))
+    close_at_use(close)
 
 
 def _ready_in(loop: object) -> list[Any]:
     """What a uvloop is about to call, which it keeps to itself; that may be half worked off."""
     queues = [one for one in gc.get_referents(loop) if isinstance(one, collections.deque)]
     return [handle for queue in queues for handle in queue]
-
-
-def _timers_of(loop: object) -> list[Any]:
-    """The timers of a uvloop, which keeps them to itself."""
-    return [
-        handle
-        for handle in gc.get_objects()
-        if type(handle).__name__ == "TimerHandle"
-        and any(referent is loop for referent in gc.get_referents(handle))
-    ]
 
 
 def can_close(loop: asyncio.AbstractEventLoop) -> bool:

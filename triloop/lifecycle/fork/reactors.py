@@ -17,6 +17,12 @@ from twisted.python.threadpool import ThreadPool
 from triloop.adapters.twisted_in_asyncio.dispatch import POLLER
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
 from triloop.adapters.twisted_in_asyncio.timers import TimedCalls, drop_call
+from triloop.lifecycle.fork.copies import (
+    close_at_use,
+    close_copies,
+    close_socket,
+    is_inherited,
+)
 from triloop.lifecycle.fork.descriptors import is_shareable, part_poller
 
 if sys.platform == "linux":
@@ -24,7 +30,7 @@ if sys.platform == "linux":
 else:  # pragma: no cover - the BSDs and macOS
     from twisted.internet.kqreactor import KQueueReactor as _Native
 
-__all__ = ["is_renewable", "renew", "sever", "share_ports"]
+__all__ = ["is_renewable", "refuse", "renew", "sever", "share_ports"]
 
 #: What the parent has in hand. It is never touched again, and kept, because the end of a generator
 #: or a transport is an event too: a ``finally`` of the parent's would run here.
@@ -75,7 +81,7 @@ def sever(reactor: Any) -> None:
 def renew(reactor: Any) -> None:
     """Bring a severed reactor into the state before its start, with its listening ports."""
     if not is_renewable(reactor):
-        _refuse(reactor)
+        _refuse_foreign(reactor)
         return
     ran = reactor._started
     readers, writers = reactor.getReaders(), reactor.getWriters()
@@ -91,24 +97,29 @@ def renew(reactor: Any) -> None:
             _disown_path(reader)
             reactor.addReader(reader)
     _drop_calls(reactor)
+    _begin_with_copies(reactor)
     _renew_thread_pool(reactor)
     _abandon_others(reactor, [*readers, *writers], ran)
 
 
-def _refuse(reactor: Any) -> None:
-    """Have every use of the reactor fail with the reason."""
-    why = (
-        f"{reactor!r} was made before this process was forked, and a "
-        f"{type(reactor).__name__} cannot be made anew in the child: it would share its "
-        "descriptors with the parent. Fork before the reactor is made, or use a TornadoReactor "
-        "or Twisted's epoll, kqueue, poll or select reactor"
+def _refuse_foreign(reactor: Any) -> None:
+    refuse(
+        reactor,
+        f"{reactor!r} was made before this process was forked, and a {type(reactor).__name__} "
+        "cannot be made anew in the child: it would share its descriptors with the parent. Fork "
+        "before the reactor is made, or use a TornadoReactor or Twisted's epoll, kqueue, poll or "
+        "select reactor",
     )
 
-    def refuse(*args: object, **kw: object) -> None:
+
+def refuse(reactor: Any, why: str) -> None:
+    """Have every use of the reactor fail with the reason."""
+
+    def fail(*args: object, **kw: object) -> None:
         raise RuntimeError(why)
 
     for name in _ENTRANCES:
-        setattr(reactor, name, refuse)
+        setattr(reactor, name, fail)
 
 
 def _forget_descriptors(reactor: Any) -> None:
@@ -147,7 +158,9 @@ def _goes_on(reader: Any, ran: bool) -> bool:
     """Whether this process serves it too."""
     if ran and isinstance(reader, udp.Port) and reader.port == 0:
         return False  # nobody knows this number but those whom a client has asked
-    return isinstance(reader, FileDescriptor) and is_shareable(reader.fileno())
+    if isinstance(reader, tcp.Connection) or not isinstance(reader, FileDescriptor):
+        return False
+    return is_shareable(reader.fileno())
 
 
 def _disown_path(port: Any) -> None:
@@ -172,6 +185,12 @@ def _drop_calls(reactor: Any) -> None:
     reactor.threadCallQueue.clear()
 
 
+def _begin_with_copies(reactor: Any) -> None:
+    """Have the copies closed before anything else is done, in a run or by ``iterate``."""
+    reactor.addSystemEventTrigger("before", "startup", close_copies)
+    reactor.threadCallQueue.append((close_copies, (), {}))
+
+
 def _renew_thread_pool(reactor: Any) -> None:
     """Make a pool that had threads one that will have some; those who hold it may go on."""
     pool = reactor.threadpool
@@ -184,34 +203,55 @@ def _renew_thread_pool(reactor: Any) -> None:
 
 
 def _abandon_others(reactor: Any, listed: list[Any], ran: bool) -> None:
-    """Close this process's copies of the parent's connections and pipes."""
+    """Part with this process's copies of the parent's connections and pipes."""
     served = reactor.getReaders()
     internal = reactor._internalReaders
     others = {id(selectable): selectable for selectable in listed if selectable not in internal}
-    if ran:
-        # A connection that is paused is in none of the reactor's books.
-        for thing in gc.get_objects():
-            if issubclass(type(thing), FileDescriptor) and _is_open(thing, reactor):
-                others[id(thing)] = thing
     for selectable in served:
         others.pop(id(selectable), None)
     for selectable in others.values():
         _abandon(selectable)
-
-
-def _is_open(descriptor: Any, reactor: Any) -> bool:
-    """Whether it is the reactor's; the pipe of a process that has ended has its number still."""
-    return getattr(descriptor, "reactor", None) is reactor and not descriptor.disconnected
+    if ran:
+        close_at_use(_abandon_paused, reactor, served)
 
 
 def _abandon(selectable: Any) -> None:
-    """Close this process's copy of a descriptor, and tell nobody."""
+    """Do no more with a selectable, and have its descriptor closed at the first use."""
     _left.append(selectable)
-    held, number = getattr(selectable, "socket", None), getattr(selectable, "fd", -1)
-    if isinstance(held, socket.socket):
-        held.close()
-    elif isinstance(number, int) and number > 2:  # the standard streams stay
-        os.close(number)
-        selectable.fd = -1
     if isinstance(selectable, FileDescriptor):
         selectable.connected, selectable.disconnected = 0, 1
+    close_at_use(_close, vars(selectable))
+
+
+def _abandon_paused(reactor: Any, served: list[Any]) -> None:
+    """Find and close the parent's connections that were paused: no reactor lists them."""
+    kept = {id(vars(selectable)) for selectable in served}
+    for state in _states_of(reactor):
+        # The pipe of a process that has ended has its number still.
+        if not state.get("disconnected") and id(state) not in kept:
+            _left.append(state)
+            state.update(connected=0, disconnected=1)
+            _close(state)
+
+
+def _states_of(reactor: Any) -> list[dict[str, Any]]:
+    """The attributes of all FileDescriptors of a reactor.
+
+    To look at each object there is would have the kernel copy all memory, for the sake of the
+    reference counts. The collector follows references without counting them; it finds an object,
+    or its dictionary where that was asked for once.
+    """
+    holders = gc.get_referrers(reactor)
+    own = [vars(one) for one in holders if issubclass(type(one), FileDescriptor)]
+    own += [one for one in holders if type(one) is dict and "_tempDataBuffer" in one]
+    return [one for one in own if one.get("reactor") is reactor]
+
+
+def _close(state: dict[str, Any]) -> None:
+    """Close this process's copy of a descriptor, of which these are the attributes."""
+    held, number = state.get("socket"), state.get("fd", -1)
+    if isinstance(held, socket.socket):
+        close_socket(held)
+    elif isinstance(number, int) and number > 2 and is_inherited(number):  # not a standard stream
+        os.close(number)
+        state["fd"] = -1

@@ -1,0 +1,65 @@
+"""The child's copies of what is its parent's, which are closed when they begin to matter.
+
+As long as a child has a copy, the peer does not hear of it when the parent closes its own. But the
+child may have been made to run another program, and to hand it just these descriptors. So they
+are closed when the child first uses a loop or a reactor: that is the first thing these do there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["close_at_use", "close_copies", "close_socket", "count_open", "is_inherited"]
+
+#: What is to be done at the first use of a loop or a reactor.
+_closers: list[Callable[[], object]] = []
+#: The files that were open when this child began, by number.
+_open: dict[int, tuple[int, int]] = {}
+
+
+def count_open() -> None:
+    """Note what is open when a child begins: a number may be another file's later."""
+    _open.clear()
+    with contextlib.suppress(OSError):
+        for name in os.listdir("/dev/fd"):  # noqa: PTH208 - one for each connection
+            with contextlib.suppress(OSError):  # the folder's own, which is closed by now
+                _open[int(name)] = _identity(int(name))
+
+
+def is_inherited(fd: int) -> bool:
+    """Whether ``fd`` is a descriptor that this child has begun with."""
+    try:
+        return fd in _open and _open[fd] == _identity(fd)
+    except OSError:
+        return False
+
+
+def _identity(fd: int) -> tuple[int, int]:
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino
+
+
+def close_at_use(close: Callable[..., object], *args: Any) -> None:
+    """Have ``close(*args)`` called when this child first uses a loop or a reactor."""
+    _closers.append(functools.partial(close, *args))
+
+
+def close_copies() -> None:
+    """Close the copies, now that a loop or a reactor is used. Idempotent."""
+    closers = _closers[:]
+    _closers.clear()
+    for close in closers:
+        close()
+
+
+def close_socket(held: socket.socket) -> None:
+    """Close ``held``, unless its number is another file's by now."""
+    if is_inherited(held.fileno()):
+        held.close()
+    else:
+        held.detach()
