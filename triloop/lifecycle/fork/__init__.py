@@ -115,7 +115,7 @@ def _refuse(guest: TornadoReactor) -> bool:
     loop = guest._asyncioEventloop
     if not loops.is_libuv(loop) or loops.is_reachable():
         return False
-    guest.has_run = False
+    guest.lifecycle.has_run = False
     reactors.refuse(
         guest,
         f"{guest!r} was made before this process was forked, and {loop!r} cannot be parted from "
