@@ -320,9 +320,9 @@ def what_waits_for_the_reactor_happens_in_whatever_loop_is_run() -> None:
 
     assert asyncio.run(ask()) == b"x"
     ways: dict[str, Callable[[], object]] = {
+        "IOLoop": lambda: run_and_close(IOLoop(), wait),
         "asyncio.run": lambda: asyncio.run(wait()),
         "uvloop.run": lambda: uvloop.run(wait()),
-        "IOLoop": lambda: run_and_close(IOLoop(), wait),
     }
     if sys.version_info >= (3, 11):
         ways["Runner"] = lambda: run_in_runner(wait())
