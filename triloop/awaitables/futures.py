@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import functools
+import sys
 from contextvars import Context
 from typing import Any
 
@@ -58,40 +59,37 @@ def as_future(
             Future too, is closed or runs in another thread.
         ValueError: ``x`` is an asyncio Future of another loop than ``loop``.
     """
+    if isinstance(x, Deferred):  # first, for it is the most frequent
+        if loop is None:
+            loop = asyncio._get_running_loop() or default_loop()
+        else:
+            usable_loop(loop)
+        if not x.called and "twisted.internet.reactor" in sys.modules:
+            expect_reactor()
+        future: asyncio.Future[T] = loop.create_future()
+        x.addBoth(_deliver, x, future)
+        if not future.done():
+            future.add_done_callback(functools.partial(_cancel, x))
+        return future
     if isinstance(x, asyncio.Future):
         if not x.done():
             usable_loop(x.get_loop())
         return asyncio.ensure_future(x, loop=loop)
-    if not isinstance(x, Deferred):
-        check_convertible("as_future", x)
+    check_convertible("as_future", x)
     loop = default_loop() if loop is None else usable_loop(loop)
-    if isinstance(x, Deferred):
-        return _of_deferred(x, loop)
     if isinstance(x, concurrent.futures.Future):
         return asyncio.wrap_future(x, loop=loop)
     return create_task(loop, x, name, context)
 
 
-def _of_deferred(deferred: Deferred[T], loop: asyncio.AbstractEventLoop) -> asyncio.Future[T]:
-    if not deferred.called:
-        expect_reactor()
-    future: asyncio.Future[T] = loop.create_future()
-    deferred.addBoth(_deliver, deferred, future)
-    if not future.done():
-        future.add_done_callback(functools.partial(_cancel, deferred))
-    return future
-
-
 def _deliver(result: Any, deferred: Deferred[Any], future: asyncio.Future[Any]) -> Any:
-    failed = isinstance(result, Failure)
-    if not future.done():
-        if failed:
+    if isinstance(result, Failure):
+        if not future.done():
             settle(future, result)
-        else:
-            future.set_result(result)
-    if failed:
         # Not before the other callbacks have run.
         future.get_loop().call_soon(count_as_handled, deferred, result)
+    elif not future.done():
+        future.set_result(result)
     return result
 
 
