@@ -18,7 +18,7 @@ from triloop.adapters.twisted_in_asyncio.contexts import Contexts, context_of
 from triloop.adapters.twisted_in_asyncio.waker import Waker
 
 if TYPE_CHECKING:
-    from triloop.adapters.twisted_in_asyncio.streams import EarlyWriter
+    from triloop.adapters.twisted_in_asyncio.early_writes import EarlyWriter
 
 if TYPE_CHECKING or sys.platform == "linux":
     from select import EPOLLIN
