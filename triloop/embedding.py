@@ -48,8 +48,9 @@ _P = ParamSpec("_P")
 
 #: Rounds a guest may take in one turn while it has work ready.
 MAX_ROUNDS = 16
-#: Seconds after which a turn starts no further round.
-MAX_SECONDS = 0.005
+#: Seconds after which a turn starts no further round. The host's own I/O waits as long, and then a
+#: round: a guest that is never done makes it wait no longer than one more loop of its own would.
+MAX_SECONDS = 0.0005
 #: Seconds by which the armed timer may be late before it is armed anew: two clocks that are read
 #: one after the other never agree to the microsecond.
 SLACK = 0.0002
