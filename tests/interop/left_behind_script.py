@@ -37,13 +37,20 @@ async def stubborn() -> None:
             await asyncio.sleep(60)
 
 
-def guest(do: Callable[[Any, Any], object], *, seconds: float = 0.05) -> Any:
-    """Run a loop with a TornadoReactor for a while, in which ``do`` is done."""
+def guest(do: Callable[[Any, Any], object], until: str = "running") -> Any:
+    """Run a loop with a TornadoReactor, in which ``do`` is done, until it is in some state."""
     loop = asyncio.new_event_loop()
     reactor = triloop.TornadoReactor(loop)
     kept.append(reactor)
     reactor.callWhenRunning(do, reactor, loop)
-    loop.call_later(seconds, loop.stop)
+
+    def look() -> None:
+        if reactor.lifecycle.state.value == until:
+            loop.stop()
+        else:
+            loop.call_later(0.01, look)
+
+    loop.call_later(0.05, look)
     loop.run_forever()
     tell(reactor.lifecycle)
     return reactor
@@ -103,25 +110,25 @@ def guest_winding_down() -> None:
             await asyncio.sleep(60)
         await asyncio.sleep(1)
 
-    guest(do)
+    guest(do, "winding down")
 
 
 def guest_shutting_down() -> None:
     def do(reactor: Any, loop: Any) -> None:
         waiting: Deferred[None] = Deferred()
-        reactor.callLater(1, waiting.callback, None)
+        reactor.callLater(2, waiting.callback, None)
         reactor.addSystemEventTrigger("before", "shutdown", lambda: waiting)
         reactor.stop()
 
-    guest(do)
+    guest(do, "shutting down")
 
 
 def guest_crashed() -> None:
-    guest(lambda reactor, _: reactor.crash())
+    guest(lambda reactor, _: reactor.crash(), "crashed")
 
 
 def guest_ended() -> None:
-    guest(lambda reactor, _: reactor.stop())
+    guest(lambda reactor, _: reactor.stop(), "ended")
 
 
 def guest_half_started() -> None:
@@ -183,7 +190,7 @@ def guest_winding_down_a_stubborn_task() -> None:
         kept.append(loop.create_task(stubborn()))
         reactor.stop()
 
-    guest(do)
+    guest(do, "winding down")
 
 
 def guest_with_a_stuck_trigger() -> None:
@@ -199,7 +206,7 @@ def guest_crashed_with_a_stuck_thread() -> None:
         reactor.callInThread(threading.Event().wait)
         reactor.callLater(0.02, reactor.crash)
 
-    guest(do, seconds=60)
+    guest(do, "crashed")
 
 
 def host_resting() -> None:

@@ -8,9 +8,11 @@ of those changes its name or its meaning.
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import threading
 from asyncio import selector_events
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 __all__ = [
@@ -155,14 +157,42 @@ def reopen(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def leave_behind(thread: threading.Thread) -> None:
-    """Have the interpreter exit without waiting for a thread that does not end."""
-    private: Any = thread
+    """Have the interpreter, which is about to exit, not wait for a thread that does not end."""
     if sys.version_info >= (3, 13):
-        private._handle._set_done()
+        _interrupt_shutdown()
         return
     shared: Any = threading
+    private: Any = thread
     with shared._shutdown_locks_lock:
         shared._shutdown_locks.discard(private._tstate_lock)
+
+
+class _LeftBehindError(BaseException):
+    """Ends the wait for threads at exit."""
+
+
+def _interrupt_shutdown() -> None:
+    """Break off ``threading._shutdown``: since 3.13 it is in C, and Ctrl-C alone can do that.
+
+    Python reports what breaks it off, as an exception that cannot be raised.
+    """
+    report = sys.unraisablehook
+
+    def expire(number: int, frame: FrameType | None) -> None:
+        if frame is not None and frame.f_code.co_name == "_shutdown":
+            raise _LeftBehindError
+
+    def hear(unraisable: Any) -> None:
+        if unraisable.exc_type is not _LeftBehindError:
+            report(unraisable)
+            return
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.unraisablehook = report
+
+    sys.unraisablehook = hear
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGALRM, expire)
+        signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
 
 
 def leave_task_behind(task: asyncio.Task[Any]) -> None:
