@@ -16,6 +16,7 @@
 #   make coverage             the tests, with a report of the lines and branches they missed
 #   make bench                every event loop side by side, by the CPU time of a request (BENCH_ARGS)
 #   make bench-docs           the same for the documentation: its charts and tables, made anew
+#   make bench-dns            lookups by every resolver, side by side; installs nsd, on a Debian
 #   make docs                 the documentation, in docs/_build/html
 
 PYTHON ?= python3
@@ -34,7 +35,7 @@ SCHEDULES ?= 1000000
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test test-quick test-dns test-gui test-upstream pythons canary check lint types imports fragments engine test-all fuzz simulate coverage bench bench-docs docs clean
+.PHONY: demo test test-quick test-dns test-gui test-upstream pythons canary check lint types imports fragments engine test-all fuzz simulate coverage bench bench-docs bench-dns docs clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "triloop needs Python 3.10 or later; set PYTHON=...")'
@@ -121,6 +122,10 @@ bench-docs: $(STAMP)
 	mkdir -p $(BENCH_DOCS)
 	$(BIN)/python -m benchmarks --rounds 3 --passes 2 $(BENCH_ARGS) \
 	  --json $(BENCH_DOCS)/results.json --svg $(BENCH_DOCS) --markdown $(BENCH_DOCS)/results.md
+
+bench-dns: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	.ci/dns $(BIN)/python -m benchmarks.resolvers --markdown $(BENCH_DOCS)/resolvers.md
 
 clean:
 	rm -rf .venv .venv-* .pythons .nox build dist docs/_build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache

@@ -36,6 +36,7 @@ _OPCODE, _RCODE = 0x7800, 0x000F
 
 _HEADER = struct.Struct("!5H")  # what follows the id
 _RECORD = struct.Struct("!HHIH")  # what follows a record's name
+_TTL_AND_LENGTH = struct.Struct("!IH")  # the end of that
 _U32 = struct.Struct("!I")
 _QUESTION = 12
 _MAX_NAME = 255
@@ -129,14 +130,36 @@ def read_answer(data: bytes, asked: bytes, kind: int) -> Answer | None:
     keeps_case = repeated == asked
     if flags & _TC:
         return Answer(rcode, is_truncated=True, keeps_case=keeps_case)
-    message = _Message(data, end, name)
-    addresses, alias, ttl = message.follow(answers, name, kind)
+    addresses, ttl = _plain_addresses(data, end, answers, kind)
+    if not addresses:
+        message = _Message(data, end, name)
+        addresses, alias, ttl = message.follow(answers, name, kind)
     if addresses:
         return Answer(rcode, addresses, None, ttl, keeps_case=keeps_case)
     seconds, extended = message.closing(authorities, extras)
     lame = not (rcode or answers or authorities or flags & (_AA | _RA) or extended)
     ttl = min(ttl, seconds)
     return Answer(rcode | extended, (), alias, ttl, is_lame=lame, keeps_case=keeps_case)
+
+
+def _plain_addresses(data: bytes, at: int, count: int, kind: int) -> tuple[tuple[str, ...], int]:
+    """Read the usual answer: addresses only, each of the very name asked for.
+
+    Returns:
+        The addresses and their time to live; no addresses if there is anything else.
+    """
+    family, size = _FAMILIES[kind]
+    head, step = b"\xc0\x0c" + _TYPES[kind], 12 + size
+    if len(data) < at + count * step:
+        return (), 0
+    addresses, shortest = [], _MAX_TTL
+    for begin in range(at, at + count * step, step):
+        ttl, length = _TTL_AND_LENGTH.unpack_from(data, begin + 6)
+        if data[begin : begin + 6] != head or length != size:
+            return (), 0
+        shortest = min(shortest, ttl if ttl <= _MAX_TTL else 0)
+        addresses.append(socket.inet_ntop(family, data[begin + 12 : begin + step]))
+    return tuple(addresses), shortest
 
 
 class _Message:
