@@ -16,6 +16,8 @@ is left out of the comparison, and all of it is named here:
   much of what was written just before an abort;
 * whether what is written after the end of writing is sent, unless it is written in the same
   callback (on asyncio and in TLS there too): no end does that;
+* how much of what was written just before arrives when a connection is closed with unread input,
+  which resets it: no end does that;
 * Twisted: ``loseWriteConnection`` on a connection whose writing has ended already, which is the end
   of it: no end calls it twice;
 * Twisted: whether what is written just before the end of input, which ends the connection of a

@@ -87,6 +87,8 @@ class End:
         for op in ops:
             if op.name in WRITES and (ended or self.has_no_certain_end(op)):
                 continue
+            if op.name in ENDS_WRITING and self.position != self.place and self.has_unread():
+                continue
             self.ended = self.ended or op.name in ENDS_WRITING
             if op.name == "abort" and self.position != self.place:
                 self.peer.blocks = True
@@ -105,6 +107,10 @@ class End:
             return not self.reads()
         on_the_way = self.position - self.peer.received + sum(op.sizes)
         return not self.peer.reads() and on_the_way in BORDERLINE
+
+    def has_unread(self) -> bool:
+        """Whether it would reset the connection by closing it."""
+        return self.is_open and queued(self.socket(), termios.FIONREAD) > 0
 
     def do(self, op: Op) -> None:
         """Do one thing."""
