@@ -54,8 +54,12 @@ _Group = tuple[Job, list[tuple[str, Sample]]]
 def write_charts(results: Results, directory: Path) -> list[Path]:
     """Write a chart for every kind of job that was measured.
 
-    :param directory: where the files go; it is made if need be.
-    :returns: the files.
+    Args:
+        results: What was measured.
+        directory: Where the files go; it is made if need be.
+
+    Returns:
+        The files.
     """
     directory.mkdir(parents=True, exist_ok=True)
     written = []
@@ -82,8 +86,10 @@ def _groups(results: Results, kind: str, point: Point) -> list[_Group]:
 def chart(title: str, groups: list[_Group], note: str) -> str:
     """Bars of CPU microseconds a request, all to one scale.
 
-    :param groups: for each job, its contenders and their figures.
-    :param note: the machine and the versions; it is broken into lines.
+    Args:
+        title: The line above the chart.
+        groups: For each job, its contenders and their figures.
+        note: The machine and the versions; it is broken into lines.
     """
     longest = max(one.cpu for _, rows in groups for _, one in rows)
     notes = list(_wrap(note))

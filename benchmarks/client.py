@@ -47,9 +47,10 @@ class Window:
 class Load:
     """A closed loop over connections that are open already.
 
-    :param connections: non-blocking; UDP sockets are connected, TLS ones shaken hands.
-    :param request: what each sends.
-    :param reply_size: how long the answer to it is, in bytes.
+    Args:
+        connections: Non-blocking; UDP sockets are connected, TLS ones shaken hands.
+        request: What each sends.
+        reply_size: How long the answer to it is, in bytes.
     """
 
     def __init__(self, connections: list[socket.socket], request: bytes, reply_size: int) -> None:
@@ -166,7 +167,10 @@ def _tls_receive(connection: ssl.SSLSocket) -> _Receive:
 def connect(kind: str, port: int, number: int) -> list[socket.socket]:
     """So many connections, accepted and ready for a :class:`Load`.
 
-    :param kind: ``tcp``, ``http``, ``tls`` or ``udp``.
+    Args:
+        kind: ``tcp``, ``http``, ``tls`` or ``udp``.
+        port: The server's port on 127.0.0.1.
+        number: How many.
     """
     connections = []
     for index in range(number):
@@ -206,7 +210,8 @@ def _exchange(connection: socket.socket, request: bytes) -> bytes:
 def probe_http(port: int, request: bytes) -> int:
     """The length of a whole reply to ``request``, header and body.
 
-    :raises ValueError: when it is no success or does not state its length.
+    Raises:
+        ValueError: It is no success or does not state its length.
     """
     with _open("http", port) as connection:
         reply = _exchange(connection, request)

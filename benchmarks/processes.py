@@ -18,7 +18,8 @@ _REST = 0.01
 def cores() -> tuple[int, int]:
     """One core for the server and another for the load.
 
-    :raises RuntimeError: when there is only one, or nothing that tells the CPU time.
+    Raises:
+        RuntimeError: There is only one, or nothing that tells the CPU time.
     """
     if not Path("/proc/self/schedstat").exists():
         raise RuntimeError("the benchmarks need Linux: they read /proc/PID/schedstat")

@@ -57,7 +57,9 @@ def _rows(results: Results, job: Job, point: Point) -> Iterator[tuple[str, Sampl
 def markdown(results: Results, charts: list[str]) -> str:
     """The same for the documentation: CPU microseconds, a table a job, a column a point.
 
-    :param charts: the names of charts, relative to the page.
+    Args:
+        results: What was measured.
+        charts: The names of charts, relative to the page.
     """
     parts = [f"Measured on {describe(results)}; medians of {_samples(results)} samples.\n"]
     parts.extend(f"![{Path(chart).stem.replace('-', ' ')}]({chart})\n" for chart in charts)

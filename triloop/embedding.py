@@ -67,13 +67,14 @@ class State(enum.Enum):
 class Embedding:
     """A guest loop inside a host loop.
 
-    :param host: the loop that owns the thread.
-    :param guest: the loop to be run in it.
-    :param clock: monotonic seconds; bounds a turn.
-    :param max_rounds: how often a guest with work ready is turned before the host polls again.
-    :param max_seconds: no further round begins once a turn has taken as long, in seconds.
-
     All methods belong to the host's thread, save :meth:`wake`.
+
+    Args:
+        host: The loop that owns the thread.
+        guest: The loop to be run in it.
+        clock: Monotonic seconds; bounds a turn.
+        max_rounds: How often a guest with work ready is turned before the host polls again.
+        max_seconds: No further round begins once a turn has taken as long, in seconds.
     """
 
     def __init__(
@@ -116,7 +117,8 @@ class Embedding:
         What the host raises when it cannot watch the guest's descriptor is passed on, and the
         guest stays detached.
 
-        :raises RuntimeError: when it is attached already.
+        Raises:
+            RuntimeError: It is attached already.
         """
         if self._attached:
             raise RuntimeError("this guest is attached already: detach it first")

@@ -289,7 +289,8 @@ class Stage:
     def play(self, main: Main[T], *, patience: float = PATIENCE) -> T:
         """Run ``main`` to its end in a world of its own.
 
-        :param patience: seconds it may take.
+        Args:
+            patience: Seconds it may take.
         """
 
         async def patient(world: World) -> T:

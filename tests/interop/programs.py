@@ -14,7 +14,8 @@ import twisted.internet.tcp
 def run_program(programs: dict[str, Any]) -> None:
     """Run the one that the command line names, without what would be noise in debug mode.
 
-    :param programs: functions by their names; a module's globals will do.
+    Args:
+        programs: Functions by their names; a module's globals will do.
     """
     # Debug mode would tell of a busy machine.
     logging.getLogger("asyncio").addFilter(lambda record: "Executing" not in record.msg)

@@ -28,7 +28,8 @@ def start_script(name: str, *args: str, strict: bool = True) -> subprocess.Popen
 def interrupt(process: subprocess.Popen[str], presses: int) -> tuple[str, str]:
     """Press Ctrl-C once the script is ready; it ends at the last press, and not before.
 
-    :returns: what it has said, but for that it is ready, and its complaints.
+    Returns:
+        What it has said, but for that it is ready, and its complaints.
     """
     try:
         assert process.stdout is not None

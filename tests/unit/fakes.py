@@ -60,12 +60,13 @@ def asked(callback: Work, due: float = 0.0, *, lasts: bool = False) -> Request:
 class FakeHost:
     """An event loop that runs a pass at a time; also a pass within a pass.
 
-    :param clock: what its timers go by.
-    :param raises: whether ``interrupt`` raises its reason, as an asyncio loop does, or keeps it,
-        as a reactor does.
-    :param nests: whether it tells that it can run a pass within a pass.
-    :param recurses: whether it calls a watch whose callback has not returned, as asyncio's loops
-        do; those of GUIs do not.
+    Args:
+        clock: What its timers go by.
+        raises: Whether ``interrupt`` raises its reason, as an asyncio loop does, or keeps it, as a
+            reactor does.
+        nests: Whether it tells that it can run a pass within a pass.
+        recurses: Whether it calls a watch whose callback has not returned, as asyncio's loops do;
+            those of GUIs do not.
     """
 
     def __init__(
@@ -174,7 +175,8 @@ class FakeHost:
     def run_until_idle(self, limit: int) -> int:
         """Run passes until a poll would block; how many that took.
 
-        :raises AssertionError: when it is more than ``limit``: a busy loop.
+        Raises:
+            AssertionError: It is more than ``limit``: a busy loop.
         """
         passes = 0
         while not (self.stopped or self.is_idle()):
@@ -222,8 +224,9 @@ class GuestTimer:
 class FakeGuest:
     """A loop with ready work, I/O and timers; like a real one it wakes on work from outside.
 
-    :param clock: what its timers go by.
-    :param nests: whether its turn can be suspended for others within it.
+    Args:
+        clock: What its timers go by.
+        nests: Whether its turn can be suspended for others within it.
     """
 
     FD = 7

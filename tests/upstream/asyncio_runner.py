@@ -27,7 +27,8 @@ INTERNALS = {
 def modules() -> list[str]:
     """The names of the modules of test_asyncio, without the tests of internals.
 
-    :raises SystemExit: when this Python was packaged without its tests.
+    Raises:
+        SystemExit: This Python was packaged without its tests.
     """
     try:
         package = importlib.import_module("test.test_asyncio")

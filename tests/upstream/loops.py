@@ -29,7 +29,8 @@ _REACTOR_OF_SELECTOR: dict[str, Callable[[], Any]] = {
 class AdaptedLoop(ReactorEventLoop):
     """A loop in a fresh reactor, made with the arguments of asyncio.SelectorEventLoop.
 
-    :param selector: stands for the reactor that polls alike; None: for the default one.
+    Args:
+        selector: Stands for the reactor that polls alike; None: for the default one.
     """
 
     default_reactor: Callable[[], Any] = EPollReactor
@@ -64,7 +65,8 @@ def dispose_of(reactor: Any) -> None:
 def make_asyncio_use(name: str) -> None:
     """Have asyncio make loops of kind ``name`` in this process, wherever it makes one.
 
-    :param name: "native", or the poller of the Twisted reactor underneath: "epoll", "select".
+    Args:
+        name: "native", or the poller of the Twisted reactor underneath: "epoll", "select".
     """
     if name == NATIVE:
         return

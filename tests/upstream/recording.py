@@ -28,7 +28,8 @@ busy machine with two cores, needs less than 20."""
 class RecordingResult(unittest.TestResult):
     """Writes one JSON line as a test starts and one as it ends.
 
-    :param record: the open text file that gets the lines.
+    Args:
+        record: The open text file that gets the lines.
     """
 
     def __init__(self, record: TextIO) -> None:
@@ -114,7 +115,8 @@ def _format(err: ExcInfo) -> str:
 class RecordingRunner:
     """A unittest runner that records into a file.
 
-    :param path: the file to write; one that exists is replaced.
+    Args:
+        path: The file to write; one that exists is replaced.
     """
 
     def __init__(self, path: Path) -> None:

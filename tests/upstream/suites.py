@@ -50,11 +50,12 @@ class Record:
 def run(suite: str, kind: str, folder: Path, *tests: str, seconds: float = 500) -> Record:
     """Run a suite in a new process.
 
-    :param suite: the first part of the name of its runner: "tornado" for ``tornado_runner``.
-    :param kind: the loop or reactor to run it on, as the runner names it.
-    :param folder: an empty folder, where the process works and keeps its record.
-    :param tests: the tests to run; all, when there are none.
-    :param seconds: the process is ended when it takes longer.
+    Args:
+        suite: The first part of the name of its runner: "tornado" for ``tornado_runner``.
+        kind: The loop or reactor to run it on, as the runner names it.
+        folder: An empty folder, where the process works and keeps its record.
+        tests: The tests to run; all, when there are none.
+        seconds: The process is ended when it takes longer.
     """
     path = folder / "record.jsonl"
     command = [sys.executable, "-m", f"{__package__}.{suite}_runner", kind, str(path), *tests]
@@ -98,7 +99,8 @@ class NativeRuns:
 
     It is run once for each Python, Twisted, Tornado, user and state of the runners, and kept.
 
-    :param folder: where to keep it.
+    Args:
+        folder: Where to keep it.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -31,10 +31,13 @@ async def attached() -> AsyncIterator[TornadoReactor]:
     threads are joined, what was left open is closed, and it may be attached again, to this or
     to another loop.
 
-    :returns: the reactor. Where a reactor of Twisted's own owns the loop, it is that one, which has
-        the same interfaces.
-    :raises RuntimeError: when the global reactor runs in another loop, is about to stop, or is
-        not one of Triloop's.
+    Returns:
+        The reactor. Where a reactor of Twisted's own owns the loop, it is that one, which has the
+        same interfaces.
+
+    Raises:
+        RuntimeError: The global reactor runs in another loop, is about to stop, or is not one
+            of Triloop's.
     """
     reactor = global_reactor()
     if not isinstance(reactor, TornadoReactor):
@@ -88,7 +91,8 @@ async def enter(reactor: TornadoReactor) -> None:
 
     An end that is under way, because the last user before has left, is waited for.
 
-    :raises RuntimeError: when it runs in another loop, or is about to stop for another reason.
+    Raises:
+        RuntimeError: It runs in another loop, or is about to stop for another reason.
     """
     await reactor.visit.over()
     reactor.visit.enter()

@@ -37,14 +37,19 @@ def run(
     closed. A reactor of Twisted's own, in which a loop of ``loop_factory`` may live, can be stopped
     only once: its end comes when the interpreter exits.
 
-    :param main: the coroutine to run.
-    :param loop_factory: makes the loop; None: the default one's.
-    :param debug: the loop's debug mode; None leaves it as it is.
-    :param await_anything: whether plain code may await anything meanwhile; see
-        :func:`triloop.await_anything`.
-    :returns: what ``main`` returns; None when ``reactor.stop()`` or SIGTERM ended it.
-    :raises RuntimeError: within a running loop.
-    :raises TypeError: when ``main`` is no coroutine, or ``loop_factory`` makes no loop.
+    Args:
+        main: The coroutine to run.
+        loop_factory: Makes the loop; None: the default one's.
+        debug: The loop's debug mode; None leaves it as it is.
+        await_anything: Whether plain code may await anything meanwhile; see
+            :func:`triloop.await_anything`.
+
+    Returns:
+        What ``main`` returns; None when ``reactor.stop()`` or SIGTERM ended it.
+
+    Raises:
+        RuntimeError: Within a running loop.
+        TypeError: When ``main`` is no coroutine, or ``loop_factory`` makes no loop.
     """
     if not asyncio.iscoroutine(main):
         call = ": call it, and pass what it returns" if callable(main) else ""

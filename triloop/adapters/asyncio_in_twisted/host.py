@@ -152,12 +152,15 @@ class ReactorHost:
 
     It also follows the reactor's life, for the sake of the guest: see :class:`_Followed`.
 
-    :param reactor: one with IReactorFDSet and IReactorTime.
-    :param begin: called when the reactor has started to run, once for each run.
-    :param end: called when a run has ended, however.
-    :param guest_loop: gives the loop that ends when the reactor is stopped, if it runs.
-    :param in_turn: whether the caller is in a turn of the guest.
-    :raises TypeError: when the reactor cannot watch descriptors, or does not poll them.
+    Args:
+        reactor: One with IReactorFDSet and IReactorTime.
+        begin: Called when the reactor has started to run, once for each run.
+        end: Called when a run has ended, however.
+        guest_loop: Gives the loop that ends when the reactor is stopped, if it runs.
+        in_turn: Whether the caller is in a turn of the guest.
+
+    Raises:
+        TypeError: The reactor cannot watch descriptors, or does not poll them.
     """
 
     #: There is ``iterate``, and a GUI's reactor runs wherever the GUI's own loop does.
@@ -246,7 +249,8 @@ class ReactorHost:
     def reset(self, *, can_run: bool) -> None:
         """Forget the parent's run, in a child that ``os.fork`` has made.
 
-        :param can_run: whether the reactor is fit for that process.
+        Args:
+            can_run: Whether the reactor is fit for that process.
         """
         self.driving = False
         self._reason = None

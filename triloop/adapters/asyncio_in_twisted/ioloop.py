@@ -25,13 +25,16 @@ class TwistedIOLoop(AsyncIOLoop):
         ...                              # set the application up on IOLoop.current()
         reactor.run()                    # or loop.start()
 
-    :param reactor: a reactor with IReactorFDSet and IReactorTime. None: the global one, or, if
-        another open loop has that, a reactor of this loop's own, which is closed with it.
-    :raises ValueError: when another open loop is on the same reactor.
-    :raises TypeError: when the reactor cannot watch descriptors.
-    :raises RuntimeError: inside a running loop, where nothing would run the reactor.
-
     All methods belong to the reactor's thread, save ``add_callback``.
+
+    Args:
+        reactor: A reactor with IReactorFDSet and IReactorTime. None: the global one, or, if another
+            open loop has that, a reactor of this loop's own, which is closed with it.
+
+    Raises:
+        ValueError: Another open loop is on the same reactor.
+        TypeError: The reactor cannot watch descriptors.
+        RuntimeError: Inside a running loop, where nothing would run the reactor.
     """
 
     asyncio_loop: ReactorEventLoop

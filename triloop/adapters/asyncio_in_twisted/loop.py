@@ -68,15 +68,17 @@ class ReactorEventLoop(ResolvingLoop):
     While the reactor runs, ``asyncio.get_running_loop()`` gives this loop in Twisted's callbacks
     too; unless the reactor itself runs inside an asyncio loop: then only in this loop's turns.
 
-    :param reactor: a reactor with IReactorFDSet and IReactorTime. None: the global one, or, if
-        another open loop has that, a reactor of this loop's own, which is closed with it.
-    :raises ValueError: when another open loop is on the same reactor.
-    :raises TypeError: when the reactor cannot watch descriptors.
-    :raises twisted.internet.error.ReactorNotRestartable: when the reactor given was stopped for
-        good.
-    :raises RuntimeError: when it runs in another thread.
-
     All methods belong to the reactor's thread, save ``call_soon_threadsafe``.
+
+    Args:
+        reactor: A reactor with IReactorFDSet and IReactorTime. None: the global one, or, if another
+            open loop has that, a reactor of this loop's own, which is closed with it.
+
+    Raises:
+        ValueError: Another open loop is on the same reactor.
+        TypeError: The reactor cannot watch descriptors.
+        twisted.internet.error.ReactorNotRestartable: The reactor given was stopped for good.
+        RuntimeError: It runs in another thread.
     """
 
     #: A loop whose reactor is refused was never open; ``close`` and garbage collection ask.
@@ -119,7 +121,8 @@ class ReactorEventLoop(ResolvingLoop):
     def run_forever(self) -> None:
         """Run until ``stop()``: the reactor runs too, and can be run again afterwards.
 
-        :raises RuntimeError: when this or another loop runs in this thread already.
+        Raises:
+            RuntimeError: This or another loop runs in this thread already.
         """
         self._check_closed()
         self._check_running()
@@ -188,7 +191,8 @@ class ReactorEventLoop(ResolvingLoop):
     def rest_in_child(self, *, can_run: bool) -> None:
         """Be at rest, in a child that ``os.fork`` has made.
 
-        :param can_run: whether the reactor is fit for that process.
+        Args:
+            can_run: Whether the reactor is fit for that process.
         """
         self._signals.reset(ran=self._thread_id is not None)
         self._set_coroutine_origin_tracking(False)
@@ -218,8 +222,9 @@ class ReactorEventLoop(ResolvingLoop):
     def close(self) -> None:
         """Close the loop and give the reactor back as it was; that may go on running.
 
-        :raises RuntimeError: from within the loop's own callbacks, while ``run_forever`` runs, and
-            while the reactor runs in another thread.
+        Raises:
+            RuntimeError: From within the loop's own callbacks, while ``run_forever`` runs, and
+                while the reactor runs in another thread.
         """
         if self.is_closed():
             return

@@ -32,7 +32,8 @@ class Poller(_Selector):
     def select(self, timeout: float | None = None) -> Any:
         """What is ready; see :meth:`dispatch` for its form.
 
-        :param timeout: seconds to wait, None for ever; regarded by a blocking poller only.
+        Args:
+            timeout: Seconds to wait, None for ever; regarded by a blocking poller only.
         """
         if self.blocking:
             return super().select(timeout)
@@ -43,7 +44,8 @@ class Poller(_Selector):
     def dispatch(self, found: Any, loop: Any) -> bool:
         """Make ready the callbacks of what an unblocked epoll has found, with no detour by keys.
 
-        :returns: False where ``found`` is in the form of the ``selectors`` module instead.
+        Returns:
+            False where ``found`` is in the form of the ``selectors`` module instead.
         """
         if self.blocking or not _RAW:
             return False

@@ -158,7 +158,8 @@ class LeanReactor(PollReactor):
     def write_early(self, stream: EarlyWriter) -> object:
         """Have ``stream`` write out once the present callback has returned.
 
-        :returns: what it will be called with: the batch that it is in.
+        Returns:
+            What it will be called with: the batch that it is in.
         """
         self._early.append(stream)
         return self._early
@@ -365,7 +366,9 @@ if POLLER == "_poller":
 def _log_context(selectable: Any, around: list[dict[Any, Any]]) -> dict[Any, Any]:
     """The context in which ``selectable`` logs; one that keeps it is given it.
 
-    :param around: the contexts that are in force, the innermost last.
+    Args:
+        selectable: Whatever the poller has found ready.
+        around: The contexts that are in force, the innermost last.
     """
     outer = next(one[ILogContext] for one in reversed(around) if ILogContext in one)
     prefix = _prefix(selectable)

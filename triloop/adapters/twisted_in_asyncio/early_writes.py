@@ -164,7 +164,8 @@ class EarlyWriter(InContext, tcp.Connection):
     def write_out(self, granted: object | None) -> Any:
         """Write early what there is; why the connection is lost, if it is.
 
-        :param granted: the value of ``early`` that led here.
+        Args:
+            granted: The value of ``early`` that led here.
         """
         producer = self.producer
         if (

@@ -41,7 +41,8 @@ class _Reader:
 class AsyncioHost:
     """A :class:`~triloop.protocol.Host` that is an asyncio loop.
 
-    :param loop: any loop with ``add_reader``; it may run, or be run later.
+    Args:
+        loop: Any loop with ``add_reader``; it may run, or be run later.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

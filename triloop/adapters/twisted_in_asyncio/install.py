@@ -29,14 +29,19 @@ def install(
 
     Call it before anything imports that name.
 
-    :param io_loop: a Tornado IOLoop, an asyncio loop, or None for the current one.
-    :param restartable: whether ``reactor.run()`` may be called again after ``reactor.stop()``.
-    :param resolver: whether Twisted and Tornado shall look names up by
-        :class:`triloop.TwistedResolver`, without threads; that is
-        ``Resolver.configure("triloop.TwistedResolver")``, unless it was configured before.
-    :returns: the reactor.
-    :raises twisted.internet.error.ReactorAlreadyInstalledError: when there is a global reactor
-        already; the message names it and, where that can be known, the line that did it.
+    Args:
+        io_loop: A Tornado IOLoop, an asyncio loop, or None for the current one.
+        restartable: Whether ``reactor.run()`` may be called again after ``reactor.stop()``.
+        resolver: Whether Twisted and Tornado shall look names up by
+            :class:`triloop.TwistedResolver`, without threads; that is
+            ``Resolver.configure("triloop.TwistedResolver")``, unless it was configured before.
+
+    Returns:
+        The reactor.
+
+    Raises:
+        twisted.internet.error.ReactorAlreadyInstalledError: There is a global reactor already;
+            the message names it and, where that can be known, the line that did it.
     """
     installed = sys.modules.get("twisted.internet.reactor")
     if installed is not None:

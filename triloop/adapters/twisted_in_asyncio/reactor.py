@@ -42,12 +42,15 @@ class TornadoReactor(HostedReactor):
     As a context manager it is cleaned up at the end of the block; without one, call
     ``fireSystemEvent("shutdown")`` and ``disconnectAll()``.
 
-    :param io_loop: a Tornado IOLoop, an asyncio loop, or None for the current one.
-    :param restartable: whether ``run()`` may be called again after ``stop()``.
-    :raises TypeError: when ``io_loop`` is neither, or cannot watch descriptors.
-    :raises RuntimeError: when it is closed, or runs in another thread.
-
     All methods belong to the loop's thread, save ``callFromThread`` and ``wakeUp``.
+
+    Args:
+        io_loop: A Tornado IOLoop, an asyncio loop, or None for the current one.
+        restartable: Whether ``run()`` may be called again after ``stop()``.
+
+    Raises:
+        TypeError: When ``io_loop`` is neither, or cannot watch descriptors.
+        RuntimeError: It is closed, or runs in another thread.
     """
 
     #: The public place. As with each reactor of Twisted's, ``install`` of the class's module makes

@@ -55,7 +55,8 @@ def part_loop(loop: Any) -> None:
     a child asks for there may be done for the parent, or for nobody; and libuv aborts the process
     whose account does not tally.
 
-    :raises OSError: when the kernel refuses.
+    Raises:
+        OSError: The kernel refuses.
     """
     polled = loop._get_backend_id()
     error = _libuv().uv_loop_fork(_pointer(loop))

@@ -83,7 +83,9 @@ def renew(loop: Any, *, keeps_ports: bool = True) -> None:
 
     One that runs in the parent is left with nothing to call.
 
-    :param keeps_ports: whether it goes on to serve its listening ports; else they are closed.
+    Args:
+        loop: A stock asyncio loop.
+        keeps_ports: Whether it goes on to serve its listening ports; else they are closed.
     """
     ran = loop.is_running()
     _drop_callbacks(loop, ready=ran)
