@@ -102,6 +102,8 @@ _ECHO = tuple(Point(crowd, size) for size in _SIZES for crowd in _CROWDS)
 _FEW = (Point(1, KIB), Point(50, KIB))
 _PAGE = (Point(1), Point(50))
 _IDLE = (Point(50, KIB), Point(50, KIB, idle=10_000))
+#: A Future natively; a Deferred by Twisted's function and triloop's; and the other way.
+_AWAITED = ("future", "asFuture", "as_future", "wait", "deferred", "fromFuture", "as_deferred")
 
 #: Enough to see where everybody stands.
 QUICK_POINTS = (*_FEW, *_PAGE)
@@ -127,5 +129,6 @@ JOBS = (
     Job("thread-calls", "work", (*_REACTORS, *_LOOPS)),
     # AsyncioSelectorReactor on uvloop loses the end of a child now and then, and waits for ever.
     Job("spawn", "work", tuple(n for n in (*_REACTORS, *_LOOPS) if n != TRADITION_UVLOOP)),
+    *(Job(f"await-{what}", "work", (ASYNCIO, UVLOOP, LOOP_EPOLL)) for what in _AWAITED),
     Job("import", "work", (CLASSIC, "triloop")),
 )

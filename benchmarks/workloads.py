@@ -6,6 +6,7 @@ Each prints its operations, the CPU nanoseconds of the whole process and the sec
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import itertools
 import json
@@ -182,6 +183,21 @@ async def asyncio_spawn(seconds: float) -> Stopwatch:
     return watch
 
 
+async def asyncio_awaits(seconds: float, job: str) -> Stopwatch:
+    """Awaits, one after the other."""
+    import triloop
+    from benchmarks.awaits import AWAITS, PLAIN
+
+    make, loop = AWAITS[job], asyncio.get_running_loop()
+    with triloop.await_anything() if job == PLAIN else contextlib.nullcontext():
+        watch = Stopwatch(seconds)
+        while not watch.over():
+            for _ in range(_ROUND):
+                await make(loop)
+            watch.operations += _ROUND
+    return watch
+
+
 TWISTED: dict[str, Callable[[Any, float], Awaitable[Stopwatch]]] = {
     "timers": twisted_timers,
     "timers-reset": twisted_resets,
@@ -202,7 +218,8 @@ def work(contender: str, job: str, seconds: float) -> None:
         _print(await TWISTED[job](reactor, seconds))
 
     async def on_loop() -> None:
-        _print(await ASYNCIO[job](seconds))
+        run = ASYNCIO.get(job)
+        _print(await (asyncio_awaits(seconds, job) if run is None else run(seconds)))
 
     if is_reactor(contender):
         run_reactor(contender, on_reactor)
