@@ -16,7 +16,6 @@ from tornado.iostream import StreamClosedError
 from tornado.netutil import Resolver
 from tornado.tcpclient import TCPClient
 from tornado.tcpserver import TCPServer
-from twisted.internet.selectreactor import SelectReactor
 
 import triloop
 from tests.interop.resolver.harness import (
@@ -24,9 +23,9 @@ from tests.interop.resolver.harness import (
     INET6,
     LONG,
     NO_DATA,
+    WORLDS,
     DNSProcess,
     Names,
-    reactor_event_loop,
     resolv_conf,
 )
 
@@ -212,7 +211,7 @@ def test_tornado_and_resolve_use_what_is_configured(dns: DNSProcess, hosts: Path
             server.stop()
 
     Resolver.configure("triloop.TwistedResolver", servers=[dns.address], hosts=str(hosts))
-    with reactor_event_loop(SelectReactor()) as world:
+    with WORLDS["TornadoReactor"]() as world:
         assert isinstance(Resolver(), triloop.TwistedResolver)
         assert world.run(connect()) == b"hello\n"
         assert world.run(triloop.resolve("four.test")) == [(INET, ("192.0.2.4", 0))]

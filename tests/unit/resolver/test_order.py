@@ -129,8 +129,8 @@ def test_gai_conf_may_put_ipv4_first(network: Network) -> None:
     assert network.order(*reversed(both), policy=policy) == both
 
 
-def test_one_address_costs_nothing_and_thousands_no_more(network: Network) -> None:
-    many = [f"10.0.{number >> 8}.{number & 255}" for number in range(1001)]
+def test_one_address_costs_nothing_and_hundreds_no_more(network: Network) -> None:
+    many = [f"10.0.{number >> 8}.{number & 255}" for number in range(501)]
     assert network.order(*many) == many
     assert network.order("10.0.0.1") == ["10.0.0.1"]
     assert not network.probed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -24,6 +25,8 @@ _log = logging.getLogger("triloop.resolver")
 
 # A socket is replaced after so many questions, so that its port cannot be guessed for long.
 _MAX_ASKED = 200
+# The seconds for which questions are started before the loop has a turn.
+_STINT = 0.005
 # Sockets for datagrams, over all servers.
 _MAX_SOCKETS = 12
 
@@ -138,8 +141,12 @@ class DnsClient:
         if self._starting:
             return  # one of those that are being started was done at once
         self._starting = True
+        end = time.monotonic() + _STINT
         try:
             while self._queue and self._under_way < self._limit:
+                if time.monotonic() > end:  # without a way to any server each is done at once
+                    self._loop.call_soon(self._start_queued)
+                    break
                 question, _ = self._queue.popitem(last=False)
                 self._under_way += 1
                 question.start()

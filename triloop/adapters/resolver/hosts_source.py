@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 
 from triloop.adapters.resolver.files import WatchedFile
@@ -30,7 +31,7 @@ class HostsSource:
         self._file: WatchedFile[object] = WatchedFile(path, bytes)
         self._table = HostsTable(b"")
         self._steps: Iterator[None] | None = None
-        self._waiting: list[Callable[[], None]] = []
+        self._waiting: deque[Callable[[], None]] = deque()
 
     def table(self) -> HostsTable | None:
         """What the file says; None while it is being read, see `when_read`."""
@@ -67,6 +68,13 @@ class HostsSource:
 
     def _finish(self) -> None:
         self._steps = None
-        waiting, self._waiting = self._waiting, []
-        for callback in waiting:
-            callback()
+        self._tell()
+
+    def _tell(self) -> None:
+        """Call back those that wait, unless the file is being read again by now."""
+        end = time.monotonic() + _STINT
+        while self._waiting and self._steps is None:
+            self._waiting.popleft()()
+            if time.monotonic() > end:
+                self._loop.call_soon(self._tell)
+                return

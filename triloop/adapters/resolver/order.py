@@ -16,7 +16,7 @@ _PORT = 9
 # The seconds for which this machine's addresses and routes are taken to stay as they are.
 _FRESH = 1.0
 # Of more addresses than these no order is made: each costs some system calls.
-_MAX_ADDRESSES = 1000
+_MAX_ADDRESSES = 500
 
 _LINK_LOCAL, _SITE_LOCAL, _GLOBAL = 2, 5, 14
 
