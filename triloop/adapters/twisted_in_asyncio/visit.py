@@ -102,6 +102,7 @@ class Visit:
             self._reactor.addSystemEventTrigger("after", "shutdown", _resolve, ended)
             await ended
         await self._join_pool()
+        self.forget_loop()
         lifecycle.handle(Event.REST)
 
     def retire(self, pool: ThreadPool, loop: asyncio.AbstractEventLoop) -> None:
