@@ -1,0 +1,57 @@
+"""Twisted's own tests come to the same whether plain code may await anything or not."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RUNNER = Path(__file__).with_name("trial_runner.py")
+ROOT = Path(__file__).parents[2]
+# Twisted 24.10 has one that later ones have merged into another.
+MODULES = [
+    module
+    for module in (
+        "twisted.test.test_defer",
+        "twisted.test.test_defgen",
+        "twisted.test.test_task",
+        "twisted.internet.test.test_defer_await",
+        "twisted.internet.test.test_inlinecb",
+    )
+    if importlib.util.find_spec(module)
+]
+
+
+def failing(switch: str, modules: list[str], folder: Path) -> tuple[str, set[str]]:
+    """How many tests ran, and which failed."""
+    ran = subprocess.run(
+        [sys.executable, RUNNER, switch, *modules],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    count = re.search(r"^Ran \d+ tests", ran.stdout, re.MULTILINE)
+    assert count is not None, ran.stdout + ran.stderr
+    return count[0], set(re.findall(r"^twisted\.\S+\.test_\w+$", ran.stdout, re.MULTILINE)) - set(
+        modules
+    )
+
+
+def test_deferreds_and_coroutines_pass_as_ever(tmp_path: Path) -> None:
+    count, failed = failing("on", MODULES, tmp_path)
+    assert not failed
+    assert count != "Ran 0 tests"
+
+
+@pytest.mark.timeout(700)
+@pytest.mark.skipif("TRILOOP_AWAIT_TRIAL" not in os.environ, reason="takes half a minute")
+def test_trials_own_tests_fail_no_more_than_without(tmp_path: Path) -> None:
+    assert failing("on", ["twisted.trial"], tmp_path) == failing("off", ["twisted.trial"], tmp_path)
