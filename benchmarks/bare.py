@@ -57,7 +57,7 @@ def _send(
 
 
 def _wait_for_room(poller: select.epoll, fd: int, data: bytes, unsent: dict[int, bytes]) -> None:
-    """Read no more before this is sent: whoever does not read gets nothing more."""
+    """Read no more before this is sent: a client that does not read gets nothing more."""
     unsent[fd] = data
     poller.modify(fd, select.EPOLLOUT)
 

@@ -1,12 +1,12 @@
 """The load: a closed loop over many connections, in as little Python as does it.
 
-Each connection sends its request anew as soon as the reply to the last one is complete. HTTP is
-the same as an echo whose reply is as long as the first one was.
+Each connection sends its request again as soon as the reply to the last one is complete. HTTP is
+like an echo: every reply is as long as the first one.
 
 The load never sleeps: it polls without waiting. To wake a sleeping process on another core costs
-the sender more than the rest of its ``send``, in a virtual machine above all. A server would pay
-it that answers each request at once, and not one that answers them in bursts; and neither pays it
-to clients on other machines.
+the sender more than the rest of its ``send``, in a virtual machine above all. A server that answers
+each request at once would pay that; a server that answers them in bursts would not. With clients on
+other machines neither pays it.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class Load:
     """A closed loop over connections that are open already.
 
     Args:
-        connections: Non-blocking; UDP sockets are connected, TLS ones shaken hands.
-        request: What each sends.
-        reply_size: How long the answer to it is, in bytes.
+        connections: Non-blocking; UDP sockets are connected, TLS ones have done their handshake.
+        request: The bytes that each connection sends.
+        reply_size: The length of a reply, in bytes.
     """
 
     def __init__(self, connections: list[socket.socket], request: bytes, reply_size: int) -> None:
@@ -69,11 +69,11 @@ class Load:
         self._sent_at = dict.fromkeys(self._calls, 0.0)
 
     def close(self) -> None:
-        """Give the poller back; the connections are whose they were."""
+        """Close the poller. The connections stay open; their owner closes them."""
         self._poller.close()
 
     def run(self, seconds: float) -> Window:
-        """Send and receive for so long, then until every reply has come."""
+        """Send and receive for so many seconds, then until every reply has arrived."""
         latencies: list[float] = []
         started = time.perf_counter()
         end = started + seconds
@@ -92,7 +92,7 @@ class Load:
         return Window(time.perf_counter() - started, latencies)
 
     def _serve(self, events: list[tuple[int, int]], latencies: list[float], *, again: bool) -> int:
-        """Take what has come, and send anew where a reply is complete; how many ended instead."""
+        """Receive, and send again where a reply is complete; return how many did not send again."""
         now, calls, buffer = time.perf_counter, self._calls, self._buffer
         missing, sent_at = self._missing, self._sent_at
         request, size, reply_size = self._request, len(self._request), self._reply_size
@@ -149,7 +149,7 @@ def _nothing(count: int | None) -> None:
 
 
 def _tls_receive(connection: ssl.SSLSocket) -> _Receive:
-    """As ``recv_into``, but all that is decrypted, and None where that is nothing."""
+    """Like ``recv_into``, for all decrypted bytes; None where there are none yet."""
     receive, pending = connection.recv_into, connection.pending
 
     def receive_all(buffer: bytearray) -> int | None:
@@ -165,7 +165,7 @@ def _tls_receive(connection: ssl.SSLSocket) -> _Receive:
 
 
 def connect(kind: str, port: int, number: int) -> list[socket.socket]:
-    """So many connections, accepted and ready for a :class:`Load`.
+    """Open connections, accepted and ready for a :class:`Load`.
 
     Args:
         kind: ``tcp``, ``http``, ``tls`` or ``udp``.

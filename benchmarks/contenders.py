@@ -25,7 +25,7 @@ def run_reactor(contender: str, main: Callable[[Any], Awaitable[object]]) -> Non
     # A program that never begins to log has all its events kept for a later beginning.
     globalLogBeginner.beginLoggingTo([], redirectStandardIO=False)
     failures: list[BaseException] = []
-    # A coroutine that nobody holds is collected, and with it what it waits for.
+    # A coroutine without a reference is collected, and with it what it waits for.
     held: list[Deferred[None]] = []
 
     async def whole() -> None:

@@ -48,9 +48,9 @@ _CROWDS = (1, 50, 1000)
 
 @dataclass(frozen=True, order=True)
 class Point:
-    """One load: busy connections, bytes a message (0: the job's own), idle connections beside.
+    """One load: busy connections, bytes in a message (0: the job's own), idle connections.
 
-    The default is for work that nobody asks for over a connection.
+    The default is for work without connections.
     """
 
     connections: int = 0
@@ -73,7 +73,7 @@ class Point:
 class Job:
     """Something that every contender does.
 
-    ``kind`` says who measures: ``tcp``, ``tls``, ``udp`` and ``http`` are servers under load,
+    ``kind`` says how it is measured: ``tcp``, ``tls``, ``udp`` and ``http`` are servers under load,
     ``work`` is a program that measures itself. The first contender after the bare loop is what
     the others are compared with.
 
@@ -105,7 +105,7 @@ _IDLE = (Point(50, KIB), Point(50, KIB, idle=10_000))
 #: A Future natively; a Deferred by Twisted's function and triloop's; and the other way.
 _AWAITED = ("future", "asFuture", "as_future", "wait", "deferred", "fromFuture", "as_deferred")
 
-#: Enough to see where everybody stands.
+#: Enough to compare all contenders.
 QUICK_POINTS = (*_FEW, *_PAGE)
 
 JOBS = (

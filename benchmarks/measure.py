@@ -54,7 +54,7 @@ def measure(jobs: list[Job], plan: Plan, tell: Callable[[str], None]) -> Results
     for number in range(plan.rounds):
         for job in jobs:
             tell(f"round {number + 1} of {plan.rounds}: {job.name}")
-            # Who comes first is another one each time.
+            # Each round begins with another contender.
             turned = number % len(job.contenders)
             contenders = job.contenders[turned:] + job.contenders[:turned]
             if job.kind == "work":

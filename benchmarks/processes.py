@@ -19,7 +19,7 @@ def cores() -> tuple[int, int]:
     """One core for the server and another for the load.
 
     Raises:
-        RuntimeError: There is only one, or nothing that tells the CPU time.
+        RuntimeError: There is only one core, or the kernel does not show the CPU time.
     """
     if not Path("/proc/self/schedstat").exists():
         raise RuntimeError("the benchmarks need Linux: they read /proc/PID/schedstat")
@@ -78,7 +78,7 @@ class Server:
             before, now = now, self.cpu_ns()
 
     def stop(self) -> None:
-        """End it without ceremony."""
+        """Kill the process."""
         self._process.kill()
         self._process.wait()
         if self._process.stdout is not None:

@@ -55,7 +55,7 @@ def _rows(results: Results, job: Job, point: Point) -> Iterator[tuple[str, Sampl
 
 
 def markdown(results: Results, charts: list[str]) -> str:
-    """The same for the documentation: CPU microseconds, a table a job, a column a point.
+    """Results as Markdown: CPU microseconds, a table for each job, a column for each point.
 
     Args:
         results: What was measured.

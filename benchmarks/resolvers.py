@@ -59,7 +59,7 @@ ns A 127.0.0.1
 """
 
 
-# -- the contenders: each gives a function that looks a name up, in one family or both ----------
+# -- the contenders: each returns a function that looks a name up, in one family or both --------
 
 
 @contextlib.asynccontextmanager

@@ -1,4 +1,4 @@
-"""What came out: samples, their medians, the machine they are from."""
+"""Results: samples, their medians, and the machine that they are from."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Sample:
 
 @dataclass(frozen=True, order=True)
 class Key:
-    """Who did what at which point."""
+    """A contender, a job and a point."""
 
     job: str
     contender: str

@@ -61,7 +61,7 @@ def serve(contender: str, job: str) -> None:
 
 
 def _service(job: str) -> Callable[..., Any]:
-    """Imported late: a reactor has to be installed first, and nothing is loaded in vain."""
+    """Find the function of a job. The import is late: a reactor has to be installed first."""
     module, function = _SERVICES[job]
     service: Callable[..., Any] = getattr(import_module(f"benchmarks.{module}"), function)
     return service

@@ -1,4 +1,4 @@
-"""What the adapted loops are to reach, and whether they did in this run."""
+"""The targets of triloop's loops, and whether this run reached them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ONE_PAGE = Point(1)
 
 @dataclass(frozen=True)
 class Target:
-    """Ours is to cost ``bar`` times the other's at most; else to be ``bar`` times cheaper."""
+    """Ours may cost ``bar`` times the other's at most; or it has to be ``bar`` times cheaper."""
 
     job: str
     ours: str
@@ -118,7 +118,7 @@ TARGETS = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """A target and what became of it. ``ratio`` is meant as the target's bar is."""
+    """A target and its outcome. ``ratio`` is measured the way the target's bar is given."""
 
     target: Target
     ours: float
@@ -147,7 +147,7 @@ def needs(job: str, point: Point | None = None, contender: str | None = None) ->
 
 
 def judge(results: Results) -> list[Verdict]:
-    """A verdict on every target whose figures were measured."""
+    """Judge every target for which there are figures."""
     verdicts = []
     for target in TARGETS:
         ours, other = results.median(target.our_key), results.median(target.other_key)
@@ -189,7 +189,7 @@ def _outcome(verdict: Verdict) -> str:
 
 
 def markdown(verdicts: list[Verdict]) -> str:
-    """The same for the documentation."""
+    """The verdicts as Markdown, for the documentation."""
     lines = ["| job | ours | against | ratio | bar | |", "|---|---|---|---:|---:|---|"]
     for verdict in verdicts:
         what, against, bar = _words(verdict)

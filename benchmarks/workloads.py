@@ -30,7 +30,7 @@ class Stopwatch:
     """Counts operations from its making until :meth:`over`."""
 
     def __init__(self, seconds: float) -> None:
-        # What was built up before would be gone through at some time within the measurement.
+        # The garbage of before would otherwise be collected at some time within the measurement.
         gc.collect()
         self.operations = 0
         self._started = time.perf_counter()

@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 
-#: What is imported when it is asked for: DNS would double the time that an import takes.
+#: Names that are imported at their first use: DNS would double the time of ``import triloop``.
 _LATE = {
     "AiohttpResolver": "triloop.adapters.resolver.aiohttp",
     "HostnameResolver": "triloop.adapters.resolver.hostnames",
@@ -54,14 +54,14 @@ _LATE = {
     "resolve": "triloop.adapters.resolver.resolver",
 }
 
-# Reprs, messages and the documentation show a name where users find it.
+# Reprs, messages and the documentation show the public place of a name.
 for _name in set(__all__) - set(_LATE) - {"Convertible"}:
     globals()[_name].__module__ = __name__
 del _name
 
 
 def __getattr__(name: str) -> object:
-    """Import what is imported late; the version is looked up in the installed package."""
+    """Import a late name; the version is looked up in the installed package."""
     if name == "__version__":
         from importlib.metadata import version
 

@@ -1,4 +1,4 @@
-"""A Deferred is awaited in asyncio: the reactor that is to fire it has to run."""
+"""When asyncio code awaits a Deferred: start the reactor that has to fire it, or warn."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _warned: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
 def expect_reactor() -> None:
     """Have the global reactor run in the running loop; warn, once a loop, where it never will.
 
-    A Deferred does not tell which reactor it waits for, or whether it waits for one. So there is
+    A Deferred does not show which reactor it waits for, or whether it waits for one. So there is
     no warning while the global reactor has nothing to do, or the loop has a reactor of its own.
     """
     reactor: Any = sys.modules.get("twisted.internet.reactor")
@@ -40,7 +40,7 @@ def expect_reactor() -> None:
 
 
 def _expect_start(reactor: Any, loop: asyncio.AbstractEventLoop) -> None:
-    """Have a reactor that does not run start in ``loop``, or warn."""
+    """Start a reactor that does not run in ``loop``, or warn that nothing runs it."""
     has_ended = getattr(reactor, "_startedBefore", False) and not reactor._started
     has_another = hasattr(loop, "reactor")
     if hasattr(reactor, "follow") and not has_ended:

@@ -1,6 +1,6 @@
-"""The asyncio loop that is meant where none is given.
+"""The asyncio loop to use where none is given.
 
-The adapters register here which of their loops are open; what needs a loop asks here for it.
+The adapters register their open loops here.
 """
 
 from __future__ import annotations
@@ -15,23 +15,22 @@ from triloop.private.cpython import current_loop
 
 __all__ = ["default_loop", "host_loops", "nested_loops", "usable_loop"]
 
-#: The open loops that are guests of a reactor, which each shows as its ``reactor``.
+#: The open loops that are guests of a reactor; each has it as its ``reactor``.
 nested_loops: weakref.WeakSet[Any] = weakref.WeakSet()
 #: The loops that a reactor runs inside.
 host_loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
 
 
 def default_loop() -> asyncio.AbstractEventLoop:
-    """Find the running loop; before any runs, the installed reactor's, or the current one.
+    """Find the running loop; if none runs, the installed reactor's or the current one.
 
-    Called in the thread of the loop. It never makes a loop: nothing would run that.
+    Called in the thread of the loop. It never makes a loop: nothing would run it.
 
     Returns:
         An open loop.
 
     Raises:
-        RuntimeError: There is none, it runs in another thread, or nothing can be expected to run
-            it.
+        RuntimeError: There is none, it runs in another thread, or nothing is likely to run it.
     """
     running = asyncio._get_running_loop()
     if running is not None:
@@ -56,7 +55,7 @@ def default_loop() -> asyncio.AbstractEventLoop:
 
 
 def _loop_of(reactor: Any) -> asyncio.AbstractEventLoop | None:
-    """The open loop that the global reactor is in, or that is in it."""
+    """The open loop that is the host or the guest of the global reactor."""
     if reactor is None:
         return None
     nested = (loop for loop in nested_loops if loop.reactor is reactor)
@@ -69,13 +68,13 @@ def _if_open(loop: object) -> asyncio.AbstractEventLoop | None:
 
 
 def usable_loop(loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop:
-    """Check a loop that was given for something to happen in it.
+    """Check a loop that an application has given.
 
     Returns:
         The loop.
 
     Raises:
-        TypeError: It is no asyncio loop.
+        TypeError: It is not an asyncio loop.
         RuntimeError: It is closed, or runs in another thread than the present one.
     """
     if not isinstance(loop, asyncio.AbstractEventLoop):

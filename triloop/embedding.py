@@ -21,13 +21,14 @@ All scheduling policy lives here and nowhere else:
   other, for as long as that lasts; the suspended turn then ends without another round. A host
   that can run nested is left a call_soon with every turn of such a guest: nothing else would
   tell of a nested loop that begins;
-* a guest that cannot is refused. If it was found readable, a turn is owed: the watch is
-  level-triggered and would make the nested loop spin, so it is dropped until the turn is over;
-* what it asks of the host, it asks in an empty context. Hosts keep a copy of the context in which
-  they are asked, and run the turn in it: that of an application's task would outlive the task, and
-  be seen by what has nothing to do with it;
-* nothing escapes a turn into the host's own callbacks: a host may treat an exception there as
-  the death of a descriptor. It is handed over through ``Host.interrupt``.
+* a guest that cannot suspend its turn is not turned in the nested loop. If it was found readable, a
+  turn is owed: the watch is level-triggered and would make the nested loop spin, so it is dropped
+  until the turn is over;
+* the embedding calls the host in an empty context. Hosts keep a copy of the context in which they
+  are called, and run the turn in it: that of an application's task would outlive the task, and be
+  visible to unrelated code;
+* no exception leaves a turn through the host's own callbacks: a host may take it for the failure of
+  a descriptor. It is handed over through ``Host.interrupt``.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ _P = ParamSpec("_P")
 
 #: Rounds a guest may take in one turn while it has work ready.
 MAX_ROUNDS = 16
-#: Seconds after which a turn starts no further round. The host's own I/O waits as long, and then a
-#: round: a guest that is never done makes it wait no longer than one more loop of its own would.
+#: Seconds after which a turn starts no further round. The host's own I/O waits that long, plus one
+#: round: a guest that always has work delays it no more than one more callback of the host's would.
 MAX_SECONDS = 0.0005
 #: Seconds by which the armed timer may be late before it is armed anew: two clocks that are read
 #: one after the other never agree to the microsecond.
@@ -71,10 +72,10 @@ class Embedding:
 
     Args:
         host: The loop that owns the thread.
-        guest: The loop to be run in it.
-        clock: Monotonic seconds; bounds a turn.
+        guest: The loop that runs in it.
+        clock: Gives monotonic seconds; bounds a turn.
         max_rounds: How often a guest with work ready is turned before the host polls again.
-        max_seconds: No further round begins once a turn has taken as long, in seconds.
+        max_seconds: No further round begins once a turn has taken this long, in seconds.
     """
 
     def __init__(
@@ -114,11 +115,11 @@ class Embedding:
     def attach(self) -> None:
         """Begin to run the guest in the host; work that is ready gets its turn soon.
 
-        What the host raises when it cannot watch the guest's descriptor is passed on, and the
-        guest stays detached.
+        If the host raises because it cannot watch the guest's descriptor, the guest stays detached.
 
         Raises:
-            RuntimeError: It is attached already.
+            RuntimeError: The guest is attached already.
+            Exception: Whatever the host raises.
         """
         if self._attached:
             raise RuntimeError("this guest is attached already: detach it first")
@@ -140,7 +141,10 @@ class Embedding:
         self._watch = self._soon = self._timer = None
 
     def wake(self) -> None:
-        """Say that work was scheduled on the guest. From any thread; cheap when repeated."""
+        """Tell the embedding that work was scheduled on the guest.
+
+        May be called from any thread. Repeated calls cost little.
+        """
         if not self._attached:
             return
         if threading.get_ident() != self.thread:
@@ -182,14 +186,14 @@ class Embedding:
         try:
             delay = self._rounds()
         except BaseException as reason:  # noqa: BLE001 - handed over to the host
-            # A guest in this state is asked nothing; the look that is due finds out.
+            # The guest's state is not known here; the look that is due asks for its deadline.
             self._end_turn(0)
             self.host.interrupt(reason)
         else:
             self._end_turn(delay)
 
     def _suspended(self) -> bool:
-        """Suspend the turn for the nested loop that calls; False where the guest cannot bear it.
+        """Suspend the turn for the nested loop that calls; False where the guest cannot do that.
 
         The watch is made anew: GUI loops do not call one again whose callback has not returned.
         """
@@ -234,7 +238,7 @@ class Embedding:
             self._arm(delay)
 
     def _arm(self, delay: float | None) -> None:
-        """Leave with the host the one thing that will bring the guest its next turn.
+        """Ask the host for the guest's next turn: a call soon, a timer, or nothing.
 
         A timer that is armed for earlier is kept: it costs one early look, where arming anew
         would cost a request to the host in every turn.
@@ -259,9 +263,9 @@ class Embedding:
 
 
 def _ask(request: Callable[_P, _T], *args: _P.args, **kw: _P.kwargs) -> _T:
-    """Make a request of a host in a context of its own.
+    """Call a method of the host in a new context.
 
-    One context for all requests would not do: it cannot be entered again before it is left, as a
-    signal handler or another thread may want to.
+    One context for all calls would not do: it cannot be entered again before it is left, and a
+    signal handler or another thread may need that.
     """
     return Context().run(request, *args, **kw)

@@ -1,4 +1,4 @@
-"""Which line of the application it was: for errors and warnings that name it."""
+"""Find the application's line that made a call or installed a reactor, for errors and warnings."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from typing import Any
 
 __all__ = ["described", "remember", "warn"]
 
-#: Packages whose frames are between the application and this one.
+#: Packages with frames between the application and this one.
 _BETWEEN = frozenset({"tornado", "triloop", "twisted", "uvloop"} | sys.stdlib_module_names)
 _BETWEEN -= {"__main__"}
 
 
 def _caller() -> str:
-    """Name the call of this package that is under way, and the line of the application it is in.
+    """Name this package's function that was called, and the application's line that called it.
 
     Returns:
-        Such as ``triloop.install() at /srv/app.py:12``.
+        For example ``triloop.install() at /srv/app.py:12``.
     """
     frame, entry = _application_frame()
     return f"triloop.{entry}() at {frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def remember(reactor: Any) -> None:
-    """Note on a reactor, which is to be the global one, what has it installed."""
+    """Store on a reactor the call that installs it as the global one."""
     reactor.installed_by = _caller()
 
 
 def warn(message: str) -> None:
-    """Issue a RuntimeWarning at the line of the application; Python shows it once a line."""
+    """Issue a RuntimeWarning at the application's line; Python shows it once for each line."""
     frame, _ = _application_frame()
     warnings.warn_explicit(
         message,
@@ -46,7 +46,7 @@ def warn(message: str) -> None:
 
 
 def _application_frame() -> tuple[FrameType, str]:
-    """The innermost frame of the application, and the function of ours that it is in."""
+    """The innermost frame of the application, and the function of this package that it called."""
     frame: FrameType | None = sys._getframe(1)
     assert frame is not None
     entry = ""
@@ -62,7 +62,7 @@ def _application_frame() -> tuple[FrameType, str]:
 
 
 def _called(frame: FrameType) -> str:
-    """The name by which the function of ``frame`` is called: that of the class, if it makes one."""
+    """The name of the function of ``frame``; for a constructor, that of the class."""
     name = frame.f_code.co_name
     if name in {"__init__", "initialize"}:
         return type(frame.f_locals["self"]).__name__
@@ -85,8 +85,9 @@ def described(reactor: object) -> str:
 def _origin(reactor: object) -> str | None:
     """Name the line that installed the global reactor, or imported it first.
 
-    What this package has installed is known. For another, the modules that hold it are searched,
-    in the order of their import; then those that may have imported it in a function.
+    For a reactor that this package has installed, the line is known. For another, the modules that
+    hold it are searched, in the order of their import; then those that may have imported it in a
+    function.
 
     Returns:
         None where it cannot be known.

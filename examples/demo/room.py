@@ -48,7 +48,7 @@ class Message:
 
 
 class Member(Protocol):
-    """Somebody in the room, whatever framework the connection belongs to."""
+    """A member of the room, whichever framework the connection belongs to."""
 
     name: str
     world: str
@@ -61,12 +61,12 @@ class Member(Protocol):
 
 
 def printable(text: str, longest: int) -> str:
-    """Keeps what cannot steer somebody else's terminal."""
+    """Removes characters that could control another member's terminal."""
     return "".join(character for character in text if character.isprintable())[:longest].strip()
 
 
 class Room:
-    """Everybody who is here, and what was said lately."""
+    """The members, and their latest messages."""
 
     def __init__(self) -> None:
         self.members: list[Member] = []
@@ -99,7 +99,7 @@ class Room:
             self.tell(Message(text, member.name, member.world))
 
     def rename(self, member: Member, name: str) -> None:
-        """Gives a member another name, unless somebody has it."""
+        """Gives a member another name, unless another member has it."""
         if not name or any(other.name == name for other in self.members):
             member.hear(Message(f"“{name}” cannot be your name"))
             return
@@ -125,7 +125,7 @@ class Page(tornado.web.RequestHandler):
     """The page. It carries its own style and script, so it works without the Internet."""
 
     def initialize(self, owner: str, chat_port: int) -> None:
-        """Takes what the page tells about this process."""
+        """Takes what the page shows about this process."""
         self.owner = owner
         self.chat_port = chat_port
 
@@ -256,7 +256,7 @@ class BotMember:
 
 
 class CannotOpenError(Exception):
-    """A port cannot be had."""
+    """A port cannot be opened."""
 
 
 async def serve(reactor: IReactorTCP, owner: str, options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""``triloop bench``: what an echo costs on this machine, on each loop and reactor that is here."""
+"""``triloop bench``: what an echo costs on this machine, on each installed loop and reactor."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def add_to(commands: Any) -> None:
         "the server for one message. Less is better.",
     )
     parser.add_argument(
-        "--seconds", type=float, default=2.0, help="for each of them, after half of it to warm up"
+        "--seconds", type=float, default=2.0, help="for each of them, after half as long to warm up"
     )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.set_defaults(command=report)
@@ -77,10 +77,10 @@ def measure(name: str, seconds: float) -> float:
 
     Args:
         name: One of :data:`triloop.cli.echo.SERVERS`.
-        seconds: How long.
+        seconds: How long to measure, after half as long to warm up.
 
     Returns:
-        Microseconds of CPU time of the server, a message.
+        The server's CPU time for one message, in microseconds.
     """
     command = [sys.executable, "-m", "triloop.cli.echo", name]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as one:
@@ -131,7 +131,7 @@ class Clients:
         return key.fileobj
 
     def talk(self, seconds: float) -> int:
-        """Talk for some seconds; the number of messages that came back."""
+        """Send messages for some seconds, and count those that came back."""
         end = time.monotonic() + seconds
         for key in self._selector.get_map().values():
             self._connection(key).sendall(MESSAGE)

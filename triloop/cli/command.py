@@ -15,10 +15,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name.
 
     Args:
-        arguments: Those of the command line, without the name of the program; None: the process's.
+        arguments: The command line, without the name of the program; None: that of the process.
 
     Returns:
-        The exit code: 0 for success; what else it may be, the help of each command says.
+        The exit code: 0 for success; the help of each command gives the others.
     """
     options = make_parser().parse_args(arguments)
     try:

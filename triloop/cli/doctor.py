@@ -1,4 +1,4 @@
-"""``triloop doctor``: what is there, what conflicts, and what to do about it."""
+"""``triloop doctor``: what is installed, what conflicts, and what to do about it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def add_to(commands: Any) -> None:
 
 
 def report(options: argparse.Namespace) -> int:
-    """Print what is found; the exit code."""
+    """Print the findings, and return the exit code."""
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as `python -m` does
     findings = list(examine(options.modules))
     if options.json:
@@ -180,14 +180,14 @@ def _signals() -> Iterator[Finding]:
     if threading.current_thread() is threading.main_thread():
         owner = signal.set_wakeup_fd(-1)
         signal.set_wakeup_fd(owner)
-    text = "nobody's" if owner == -1 else f"descriptor {owner}"
+    text = "not set" if owner == -1 else f"descriptor {owner}"
     yield Finding("wake-up descriptor", text)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
         handler = signal.getsignal(number)
         names = (getattr(handler, name, None) for name in ("__qualname__", "name"))
         name = next(filter(None, names), str(handler))
         if number == signal.SIGCHLD and handler == signal.SIG_IGN:
-            advice = "whoever ignores it loses the exit status of every child: set SIG_DFL"
+            advice = "while it is ignored, the exit status of every child is lost: set SIG_DFL"
             yield Finding(number.name, "ignored", Severity.ERROR, advice)
         else:
             yield Finding(number.name, name)

@@ -48,8 +48,8 @@ def add_to(commands: Any) -> None:
 def run_program(options: argparse.Namespace) -> int:
     """Install what the options ask for, then run the program in this process."""
     make_loop = _install_reactor(options.reactor) if options.reactor else _install(options.loop)
-    # The program's asyncio.run() and Runner make the loop that was asked for. There is no public
-    # way to say so for a program that does not say it itself: policies end with Python 3.15.
+    # The program's asyncio.run() and Runner then make the loop that was asked for. There is no
+    # public way to do this for an unmodified program: loop policies end with Python 3.15.
     asyncio.new_event_loop = asyncio.events.new_event_loop = make_loop
     sys.argv = [options.program, *options.arguments]
     if options.module:

@@ -1,4 +1,4 @@
-"""The ends of child processes, told without SIGCHLD, which both Twisted and asyncio claim."""
+"""Child processes that end, noticed without SIGCHLD, which both Twisted and asyncio claim."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _watching: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 class Interruptible:
-    """A process protocol whose interrupts do not end in Twisted's log.
+    """A process protocol that passes interrupts to the run; Twisted would only log them.
 
     Args:
-        protocol: the protocol.
-        guard: makes of a method one that hands its interrupt to the run.
+        protocol: The protocol of the application.
+        guard: Wraps a method, so that an interrupt that it raises ends the run.
     """
 
     def __init__(self, protocol: Any, guard: Callable[[Any], Any]) -> None:
@@ -44,7 +44,7 @@ class Interruptible:
 
 @implementer(IReadDescriptor)
 class _ChildExit:
-    """The pidfd of one child, readable when that has ended."""
+    """The pidfd of one child, readable once the child has ended."""
 
     def __init__(self, watch: ChildWatch, process: Any) -> None:
         self._watch = watch
@@ -68,13 +68,14 @@ class _ChildExit:
 
 
 class ChildWatch:
-    """Tells a reactor's processes of their end without SIGCHLD and the wake-up descriptor.
+    """Watches a reactor's child processes without SIGCHLD and the wake-up descriptor.
 
-    It does so by pidfd; a child for which there is none gets a thread that waits for it.
+    It uses a pidfd for each child; where there are none, a thread waits for the child.
 
     Args:
-        reactor: the reactor that spawns them.
-        tell: called with a process that has ended and what reaps it, which it shall call.
+        reactor: The reactor that spawns them.
+        tell: Called with a process that has ended and the function that reaps it; it has to call
+            that function.
     """
 
     def __init__(self, reactor: PosixReactorBase, tell: Tell) -> None:
@@ -86,13 +87,13 @@ class ChildWatch:
 
     @staticmethod
     def supported() -> bool:
-        """Whether this system can tell of a child's end and leave the reaping to Twisted."""
+        """Whether this system can wait for a child without reaping it, which is left to Twisted."""
         return hasattr(os, "waitid")
 
     def add(self, process: Any) -> None:
         """Watch a process that ``spawnProcess`` has returned."""
         if processes.reapProcessHandlers.get(process.pid) is not process:
-            return  # it has ended, and been told so, already
+            return  # it has ended, and its protocol knows, already
         try:
             child = _ChildExit(self, process)
         except (AttributeError, OSError):  # an old kernel, a sandbox, no more descriptors
@@ -117,13 +118,13 @@ class ChildWatch:
             self._tell(process, registered.reapProcess)
 
     def discard(self, child: _ChildExit) -> None:
-        """Forget a child."""
+        """Stop watching a child."""
         self._exits.discard(child)
         self._reactor._removeInternalReader(child)
         child.connectionLost(None)
 
     def clear(self) -> None:
-        """Forget all children; they go on, and nobody is told of their end."""
+        """Stop watching all children. They go on; their protocols do not learn of their end."""
         for child in list(self._exits):
             self.discard(child)
 
@@ -136,7 +137,7 @@ def is_watched(reactor: object) -> bool:
 def reap_unwatched() -> None:
     """Reap the children of Twisted's own reactors.
 
-    Those of the others are told in their reactor's time and thread, which may not have begun.
+    Children of watched reactors are reaped by their own reactor, in its thread and once it runs.
     """
     for process in list(processes.reapProcessHandlers.values()):
         reactor = getattr(process, "_reactor", None) or getattr(process, "reactor", None)

@@ -1,7 +1,7 @@
 """The signals of a loop in a reactor: one handler a signal and one wake-up descriptor a process.
 
-Both Twisted and asyncio believe that these are theirs. The loop takes them over, and hands on what
-it reads to the descriptor that was set before.
+Both Twisted and asyncio expect to own these. The loop takes them over, and forwards what it reads
+to the descriptor that was set before.
 """
 
 from __future__ import annotations
@@ -52,21 +52,21 @@ class SharedSignals(LoopShare):
         self._handle = handle
         self._reactor = reactor
         self._guard: Guard | None = None
-        #: Whether the reactor's children are told of by this loop.
+        #: Whether this loop reaps the reactor's children.
         self._reaps = False
         self._before: dict[int, Handler] = {}
         self._next_fd = -1
         self._next_is: tuple[int, int] | None = None
 
     def release(self) -> None:
-        """Let go of the loop, which is closed: no cycle of references shall outlive it."""
+        """Drop the reference to the loop, which is closed, so that no reference cycle remains."""
         del self._handle
 
     def _wants(self, number: int) -> bool:
         return number in self._handlers or (self._reaps and number == signal.SIGCHLD)
 
     def claim(self) -> None:
-        """Take what the loop wants of the process; for when Twisted may have taken it."""
+        """Set the loop's handlers and wake-up descriptor again: Twisted may have replaced them."""
         numbers = set(self._handlers)
         if self._reaps:
             numbers.add(signal.SIGCHLD)
@@ -79,20 +79,20 @@ class SharedSignals(LoopShare):
     def _take_handler(self, number: int) -> None:
         present = signal.getsignal(number)
         new = number not in self._before
-        # A handler that other code has set since is there on purpose.
+        # Other code may have set a handler since: that one stays.
         gone = number == signal.SIGCHLD and present == signal.SIG_DFL  # so Twisted leaves it
         if new or gone or belongs_to_twisted(present):
             self._before[number] = present
             self._set_heard(number)
         if new and number == signal.SIGCHLD:
-            reap_unwatched()  # of children that ended earlier no signal tells any more
+            reap_unwatched()  # children that ended earlier send no further signal
 
     def _set_heard(self, number: int) -> None:
         signal.signal(number, self._heard)
         signal.siginterrupt(number, False)
 
     def _take_descriptor(self) -> bool:
-        """Have signals written to the loop's pipe; whether they were not before."""
+        """Have signals written to the loop's pipe; True if they were not before."""
         owner = signal.set_wakeup_fd(self._fd)
         if owner not in {-1, self._fd}:
             self._next_fd, self._next_is = owner, _identity(owner)
@@ -102,7 +102,7 @@ class SharedSignals(LoopShare):
         """The handler of all signals that the loop wants.
 
         The loop reads the number from its pipe, so there is nothing to do here; unless the wake-up
-        descriptor belonged to somebody else: then the loop has not seen this signal.
+        descriptor belonged to other code: then the loop has not seen this signal.
         """
         if not self._wants(number):
             # Other code found this handler during a run, and put it back after the loop's last.
@@ -120,14 +120,14 @@ class SharedSignals(LoopShare):
         self._handle(number)
 
     def pass_on(self, data: bytes) -> None:
-        """Hand on what was read from the loop's self-pipe: zeros are its own, the rest signals."""
+        """Forward what was read from the loop's self-pipe: zeros are its own, the rest signals."""
         numbers = data.translate(None, b"\0")
         if not numbers:
             return
         if signal.SIGCHLD in numbers:
             reap_unwatched()
         if self._next_alive():
-            # A full pipe has woken its owner already, and one without a reader has none.
+            # A full pipe has woken its owner already; one without a reader has no owner.
             with contextlib.suppress(BlockingIOError, BrokenPipeError):
                 os.write(self._next_fd, numbers)
 
@@ -137,9 +137,9 @@ class SharedSignals(LoopShare):
 
     @contextlib.contextmanager
     def taking(self, number: int) -> Iterator[None]:
-        """Around the loop's ``add_signal_handler``, which forgets the handler from before."""
+        """Around the loop's ``add_signal_handler``, which does not keep the handler from before."""
         if not in_main_thread() or number not in signal.valid_signals():
-            yield  # and the loop says what is wrong with that
+            yield  # the loop raises the error
             return
         present = signal.getsignal(number)
         owner = signal.set_wakeup_fd(-1)
@@ -208,9 +208,9 @@ class SharedSignals(LoopShare):
     ) -> Iterator[None]:
         """Around a run of the reactor that the loop's user began, not Twisted's.
 
-        Twisted does not handle signals then, so its child processes are told of here. And a
-        handler that raises, as Python's own for SIGINT does, shall end the run by that exception:
-        within the loop's own turn it does by itself; Twisted would log it and go on.
+        Twisted does not handle signals then, so its child processes are reaped here. And a
+        handler that raises, as Python's own for SIGINT does, has to end the run with that
+        exception. Within the loop's own turn it does so anyway; Twisted would log it and go on.
 
         Args:
             interrupt: Ends the run with an exception.

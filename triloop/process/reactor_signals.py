@@ -16,8 +16,8 @@ __all__ = ["ReactorSignals"]
 class ReactorSignals:
     """SIGINT and SIGTERM stop a reactor, as long as it runs by ``reactor.run()``.
 
-    As with Twisted's own reactors, a handler of the application's for SIGINT stays, and one for
-    SIGTERM is replaced; but not that of an asyncio loop, which was set on purpose.
+    As with Twisted's own reactors, the application's handler for SIGINT stays, and one for SIGTERM
+    is replaced; but not one of an asyncio loop, which was set on purpose.
     """
 
     def __init__(self, reactor: PosixReactorBase) -> None:
@@ -32,7 +32,7 @@ class ReactorSignals:
         self._wakeup_fd = -1
 
     def install(self) -> None:
-        """Set the handlers; for the main thread only, as Python has it."""
+        """Set the handlers. Python allows it in the main thread only."""
         for number, handler in self._wanted.items():
             present = bare(signal.getsignal(number))
             if self._is_free(number, present):
@@ -49,7 +49,7 @@ class ReactorSignals:
         return not belongs_to_loop(present)
 
     def _install_wakeup(self) -> None:
-        """Have signals that another thread receives wake the reactor, unless a loop sees to it."""
+        """Have signals that another thread receives wake the reactor, unless a loop does that."""
         owner = signal.set_wakeup_fd(-1)
         if owner != -1 and put_back_wakeup(owner):
             return
@@ -66,7 +66,7 @@ class ReactorSignals:
             self._wakeup_fd = -1
 
     def uninstall(self) -> None:
-        """Put back what was there, where the handler is still ours. Idempotent."""
+        """Put back the earlier handlers where ours are still set. Idempotent."""
         for number, previous in self._replaced.items():
             if signal.getsignal(number) == self._wanted[number]:
                 signal.signal(number, previous)

@@ -1,4 +1,4 @@
-"""Signal handlers: whose they are, and a guard around those that may raise."""
+"""Signal handlers: which library owns one, and a guard around those that may raise."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Handler = Callable[[int, FrameType | None], Any] | int | None
 
 
 class LoopShare:
-    """The base of what handles signals for an asyncio loop."""
+    """The base class of objects that handle signals for an asyncio loop."""
 
 
 def in_main_thread() -> bool:
@@ -61,7 +61,7 @@ def reset_handlers(kept: Collection[int]) -> None:
     """In a child that ``os.fork`` has made: undo what a reactor or loop has set in the parent.
 
     Args:
-        kept: The signals whose handlers go on.
+        kept: The signals that keep their handlers.
     """
     for number in signal.valid_signals() - set(kept):
         handler = bare(_plain_getsignal(number))
@@ -80,24 +80,24 @@ def bare(handler: Handler) -> Handler:
 
 
 def belongs_to_loop(handler: Handler) -> bool:
-    """Whether ``add_signal_handler`` of some asyncio loop, ours or another, has put it there."""
+    """Whether ``add_signal_handler`` of any asyncio loop, ours or another, has set it."""
     owner = getattr(handler, "__self__", None)
     return handler is _sighandler_noop or isinstance(owner, (asyncio.AbstractEventLoop, LoopShare))
 
 
 def belongs_to_twisted(handler: Handler) -> bool:
-    """Whether some reactor has put it there."""
+    """Whether a Twisted reactor has set it."""
     owner = getattr(handler, "__self__", None)
     module = getattr(handler, "__module__", None)
     return isinstance(owner, ReactorBase) or module == "twisted.internet._signals"
 
 
 class Guard:
-    """Turns what a signal handler raises into an interrupt of the run.
+    """Turns an exception of a signal handler into an interrupt of the run.
 
-    Raised in the middle of Twisted's own code, it would be logged, or cost a connection. So it
-    waits for the reactor to come round; but not for one that has not come round since the signal
-    before: that is in code which does not return, and has to be broken off.
+    Raised in the middle of Twisted's own code, it would be logged, or end a connection. So it is
+    kept until the reactor's next pass. If the reactor has made no pass since the previous signal,
+    it is in code that does not return: then the exception is raised at once.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Guard:
                 signal.signal(number, self.around(handler))
 
     def uncover(self) -> None:
-        """Guard no longer; a guard that somebody has kept is the handler itself from now on."""
+        """Remove the guards; one that other code has kept only calls its handler from now on."""
         self._active = False
         for number in signal.valid_signals():
             handler = _plain_getsignal(number)
@@ -139,13 +139,13 @@ class Guard:
         return Guarded(self, handler)
 
     def inside(self, handler: Handler) -> Handler:
-        """What is behind ``handler``, if that is guarded here; else ``handler``."""
+        """The handler that ``handler`` guards, if the guard is this one; else ``handler``."""
         if isinstance(handler, Guarded) and handler.guard is self:
             return handler.handler
         return handler
 
     def call(self, handler: Callable[..., Any], number: int, frame: FrameType | None) -> None:
-        """Run a handler."""
+        """Run a guarded handler."""
         if not self._active:
             handler(number, frame)
             return
@@ -168,7 +168,7 @@ class Guard:
             self._interrupt(reason)
 
     def take_pending(self) -> BaseException | None:
-        """What was raised and did not interrupt the run yet."""
+        """The exception that has not interrupted the run yet, if there is one; it is cleared."""
         reason, self._pending = self._pending, None
         return reason
 

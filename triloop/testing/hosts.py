@@ -26,7 +26,7 @@ def _uvloop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-#: What makes the loops of tests where a loop owns the thread.
+#: Factories of the loops of tests where a loop owns the thread.
 _LOOPS: dict[str, LoopFactory] = {"asyncio": _stock, "uvloop": _uvloop}
 
 #: All names: the loops, and Twisted's reactors by their own names.
@@ -40,7 +40,7 @@ def install_host(name: str) -> LoopFactory:
         name: One of :data:`HOSTS`.
 
     Returns:
-        What makes a loop in which, or beneath which, that reactor runs.
+        A factory of loops that are the host or the guest of that reactor.
 
     Raises:
         twisted.internet.error.ReactorAlreadyInstalledError: There is a global reactor already.

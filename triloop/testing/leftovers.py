@@ -11,7 +11,7 @@ from twisted.internet.base import DelayedCall
 
 __all__ = ["Found", "in_process", "in_reactor", "new_since"]
 
-#: Things that were found, each with a line that names it.
+#: What was found: a key for each thing, and a line that names it.
 Found = dict[Hashable, str]
 
 
@@ -46,5 +46,5 @@ def new_since(before: Found, now: Found) -> list[str]:
 
 
 def _is_of_application(call: DelayedCall) -> bool:
-    """Whether it is none of the calls by which a reactor turns the loop that runs in it."""
+    """Whether the application made the call, and not the engine, to turn the reactor's guest."""
     return not getattr(call.func, "__module__", "").startswith("triloop.embedding")

@@ -39,7 +39,7 @@ _FACTORY = pytest.StashKey[Callable[[], asyncio.AbstractEventLoop]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the setting ``triloop_host``, and ``--triloop-host``, which goes before it."""
+    """Add the setting ``triloop_host``, and ``--triloop-host``, which overrides it."""
     text = "the loop or reactor of tests marked with triloop: asyncio, uvloop, epoll, poll, select"
     parser.addini("triloop_host", text, default="")
     parser.getgroup("triloop").addoption("--triloop-host", help=text)
@@ -104,7 +104,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 async def _run(test: Callable[..., Any], arguments: dict[str, Any]) -> list[str]:
-    """Run a test with the reactor attached; what it leaves behind, a line each."""
+    """Run a test with the reactor attached, and list what it leaves behind, a line each."""
     loop = asyncio.get_running_loop()
     async with attached() as running:
         before = in_reactor(loop, running)

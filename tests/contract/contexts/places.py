@@ -71,10 +71,10 @@ class Row:
     """One thing that is asked for.
 
     Args:
-        begin: asks for it.
-        early: whether it is asked for before the loop runs.
-        late: whether it comes at the end only.
-        alone: whether it changes a context, and so has to be run with no other.
+        begin: Asks for it.
+        early: Whether it is asked for before the loop runs.
+        late: Whether it comes at the end only.
+        alone: Whether it changes a context, and so has to be run with no other.
     """
 
     begin: Callable[[Place, See], object]

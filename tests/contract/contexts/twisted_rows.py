@@ -30,7 +30,7 @@ class Watched(Protocol):
     """Does something in one of its callbacks; echoes.
 
     Args:
-        deeds: what to do with the protocol, by the name of the callback.
+        deeds: What to do with the protocol, by the name of the callback.
     """
 
     def __init__(self, deeds: dict[str, Deed]) -> None:

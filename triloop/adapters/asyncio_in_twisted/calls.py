@@ -45,8 +45,8 @@ class CallsInContext:
     """Stands in for the methods by which a reactor is asked to call something.
 
     Args:
-        reactor: the reactor, whose own methods are looked up now.
-        in_turn: whether the caller is in a turn of the loop.
+        reactor: The reactor, whose own methods are looked up now.
+        in_turn: Whether the caller is in a turn of the loop.
     """
 
     def __init__(self, reactor: Any, in_turn: Callable[[], bool]) -> None:

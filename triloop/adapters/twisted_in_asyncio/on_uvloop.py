@@ -17,7 +17,7 @@ def install() -> TornadoReactor:
         The reactor.
 
     Raises:
-        ImportError: uvloop is not installed.
+        ImportError: Uvloop is not installed.
         twisted.internet.error.ReactorAlreadyInstalledError: There is a global reactor already.
     """
     import uvloop
