@@ -165,7 +165,7 @@ class Servers:
             self._start("nsd", "-d", "-c", f"{path}/nsd.conf"),
             self._start("unbound", "-d", "-p", "-c", f"{path}/unbound.conf"),
             self._start(
-                *("dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts"),
+                *("dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts", "--no-negcache"),
                 *(f"--listen-address={dnsmasq[0]}", f"--port={dnsmasq[1]}", "--bind-interfaces"),
                 *(f"--server={upstream}", "--conf-file=/dev/null", "--pid-file="),
             ),

@@ -22,7 +22,8 @@ class HostsTable:
 
     def __init__(self, content: bytes) -> None:
         self._content = content
-        self._addresses: dict[bytes, tuple[str, ...]] = {}
+        # One address is kept as it is: of 150,000 tuples the garbage collector would make a pause.
+        self._addresses: dict[bytes, str | tuple[str, ...]] = {}
         # Of a long list, most lines have the same address.
         self._texts: dict[bytes, str | None] = {}
 
@@ -48,13 +49,12 @@ class HostsTable:
             text = texts.get(field, "") or self._text(field)
             if text is None:
                 continue
-            entry = (text,)
             for name in fields[1:]:
                 known = addresses.get(name)
                 if known is None:
-                    addresses[name] = entry
-                elif text not in known:
-                    addresses[name] = known + entry
+                    addresses[name] = text
+                elif known != text and text not in _as_tuple(known):
+                    addresses[name] = (*_as_tuple(known), text)
 
     def _text(self, field: bytes) -> str | None:
         """An address literal as others are written; None if it is none: octal, short, scoped."""
@@ -77,9 +77,14 @@ class HostsTable:
         known = self._addresses.get(name)
         if known is None:
             return []
+        known = _as_tuple(known)
         if family == socket.AF_INET:
             return list(dict.fromkeys(text for each in known if (text := _as_ipv4(each))))
         return [text for text in known if family == socket.AF_UNSPEC or ":" in text]
+
+
+def _as_tuple(known: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (known,) if isinstance(known, str) else known
 
 
 def _as_ipv4(text: str) -> str | None:
