@@ -4,6 +4,7 @@
 #   make demo                 a chat room on Tornado, Twisted and asyncio at once (HOST=uvloop, HOST=epoll)
 #   make test                 the tests, the upstream suites of all three worlds among them
 #   make test-quick           the tests without those, in a minute
+#   make test-await           awaits, longer: random trees, trial's own tests, every host
 #   make check                linters, types, import direction, changelog, documentation, engine coverage
 #   make test-all             the tests on every Python found, on the oldest and the newest dependencies
 #   make canary               the quick tests with the pre-releases of everything underneath
@@ -35,7 +36,7 @@ SCHEDULES ?= 1000000
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test test-quick test-dns test-gui test-upstream pythons canary check lint types imports fragments engine test-all fuzz simulate coverage bench bench-docs bench-dns docs clean
+.PHONY: demo test test-await test-quick test-dns test-gui test-upstream pythons canary check lint types imports fragments engine test-all fuzz simulate coverage bench bench-docs bench-dns docs clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "triloop needs Python 3.10 or later; set PYTHON=...")'
@@ -65,6 +66,12 @@ test-dns: $(STAMP)
 # From Debian unstable's packages, in a folder of their own: see the script.
 pythons:
 	@.ci/pythons .pythons
+
+test-await: $(STAMP)
+	TRILOOP_AWAIT_EXAMPLES=5000 TRILOOP_AWAIT_TRIAL=1 $(BIN)/python -m pytest --timeout 700 \
+	  tests/property/test_await_trees.py tests/upstream/test_await_anything.py
+	TRILOOP_AWAIT_HOST=uvloop $(BIN)/python -m pytest tests/unit/awaitables
+	TRILOOP_AWAIT_HOST=epoll $(BIN)/python -m pytest tests/unit/awaitables
 
 check: lint types imports fragments docs engine
 

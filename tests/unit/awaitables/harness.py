@@ -5,18 +5,25 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import gc
+import os
 import traceback
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
 import pytest
+import uvloop
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
+from twisted.internet.epollreactor import EPollReactor
 from twisted.logger import ILogObserver, LogEvent
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+import triloop
 from triloop.awaitables import as_future
+
+#: Which loop the tests run in: asyncio, uvloop, or epoll for one in a reactor.
+HOST = os.environ.get("TRILOOP_AWAIT_HOST", "asyncio")
 
 
 class BoomError(Exception):
@@ -47,7 +54,18 @@ def run(main: Callable[[], Awaitable[Any]], unheard_of: UnheardOf) -> Any:
         asyncio.get_running_loop().set_exception_handler(unheard_of.asyncio)
         return await main()
 
-    return asyncio.run(with_handler())
+    if HOST == "asyncio":
+        return asyncio.run(with_handler())
+    loop = uvloop.new_event_loop() if HOST == "uvloop" else triloop.new_event_loop(EPollReactor())
+    try:
+        return loop.run_until_complete(with_handler())
+    finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.wait(left))
+        loop.close()
 
 
 def failed(error: BaseException) -> Deferred[Any]:
