@@ -53,7 +53,9 @@ def programs() -> None:
         ours.settimeout(5)
         heard = b""
         while heard.count(b"\n") < 2:
-            heard += ours.recv(100)
+            said = ours.recv(100)
+            assert said, "a child did not get the descriptor"
+            heard += said
         assert sorted(heard.split()) == [b"subprocess", b"twisted"], heard
         ours.close()
 
