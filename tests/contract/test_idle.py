@@ -23,10 +23,8 @@ pytestmark = pytest.mark.skipif(
 ROOT = Path(__file__).parents[2]
 #: Seconds of silence that are asked for.
 SILENCE = 5.0
-#: Seconds that a process is given to come to rest after it has told its ports.
+#: Seconds asleep, without a wake-up, after which a process has come to rest.
 SETTLING = 1.0
-#: Seconds that strace is given to attach: that interrupts the one call all sleep in.
-ATTACHING = 1.0
 STAGES = [
     "TornadoReactor@asyncio-IOLoop.start",
     "TornadoReactor@asyncio-reactor.run",
@@ -50,9 +48,19 @@ class Idler:
         """The ids of its threads."""
         return [path.name for path in Path(f"/proc/{self.process.pid}/task").iterdir()]
 
+    def asleep(self) -> bool:
+        """Whether all of its threads sleep: one that only has to wait for a processor does not."""
+        process = self.process.pid
+        return all("S" in status(process, thread)["State"] for thread in self.threads())
+
     def wake_ups(self) -> dict[str, int]:
         """How often each thread has given the processor up and was woken again so far."""
         return {thread: wake_ups(self.process.pid, thread) for thread in self.threads()}
+
+    def traced(self) -> bool:
+        """Whether strace has attached to all of its threads."""
+        process = self.process.pid
+        return all(status(process, thread)["TracerPid"].strip() != "0" for thread in self.threads())
 
     def use(self) -> None:
         """Have both of its worlds echo something."""
@@ -62,10 +70,13 @@ class Idler:
                 assert connection.recv(1) == b"x"
 
 
+def status(process: int, thread: str) -> dict[str, str]:
+    lines = Path(f"/proc/{process}/task/{thread}/status").read_text().splitlines()
+    return dict(line.split(":", 1) for line in lines)
+
+
 def wake_ups(process: int, thread: str) -> int:
-    status = Path(f"/proc/{process}/task/{thread}/status").read_text()
-    counts = dict(line.split(":", 1) for line in status.splitlines())
-    return int(counts["voluntary_ctxt_switches"])
+    return int(status(process, thread)["voluntary_ctxt_switches"])
 
 
 @contextlib.contextmanager
@@ -97,6 +108,20 @@ def until_woken(idler: Idler, before: dict[str, int]) -> None:
         time.sleep(0.01)
 
 
+def until_at_rest(idlers: dict[str, Idler]) -> None:
+    """Wait until all have started, as late as they may, and sleep."""
+    end = time.monotonic() + PATIENCE
+    before = None
+    while True:
+        asleep = all(idler.asleep() for idler in idlers.values())
+        now = [idler.wake_ups() for idler in idlers.values()]
+        if asleep and now == before:
+            return
+        assert time.monotonic() < end, "a process that nobody uses comes to no rest"
+        before = now
+        time.sleep(SETTLING)
+
+
 def kill(process: subprocess.Popen[str]) -> None:
     process.kill()
     process.communicate()
@@ -119,8 +144,12 @@ def traced(strace: str, idlers: dict[str, Idler], directory: Path) -> Iterator[N
         ]
     )
     try:
-        time.sleep(ATTACHING)
-        assert process.poll() is None, "strace could not attach"
+        end = time.monotonic() + PATIENCE
+        while not all(idler.traced() for idler in idlers.values()):
+            assert process.poll() is None, "strace could not attach"
+            assert time.monotonic() < end, "strace has not attached to all"
+            time.sleep(0.01)
+        until_at_rest(idlers)  # the one call that all sleep in was interrupted
         yield
     finally:
         process.terminate()
@@ -140,7 +169,7 @@ def system_calls(threads: Iterable[str], directory: Path, begin: float, end: flo
 def test_idle_process_is_never_woken(tmp_path: Path) -> None:
     strace = shutil.which("strace")  # names the calls, where it is there; /proc counts the wake-ups
     with started(STAGES) as idlers:
-        time.sleep(SETTLING)
+        until_at_rest(idlers)
         with traced(strace, idlers, tmp_path) if strace else contextlib.nullcontext():
             begin = time.time()
             before = {stage: idler.wake_ups() for stage, idler in idlers.items()}

@@ -30,8 +30,11 @@ def waits(deferred: Deferred[None]) -> Generator[Any, Any, None]:
 
 
 def run_until_stop(world: World, main: Any) -> None:
-    world.reactor.callWhenRunning(lambda: world.loop.call_soon(main))
-    world.reactor.callLater(0.02, world.reactor.stop)
+    def begin() -> None:
+        main()
+        world.reactor.callLater(0.02, world.reactor.stop)
+
+    world.reactor.callWhenRunning(lambda: world.loop.call_soon(begin))
     world.reactor.run(installSignalHandlers=False)
 
 

@@ -24,11 +24,14 @@ import triloop
 #: What is started, and never ends.
 never: Deferred[None] = Deferred()
 kept: list[object] = []
+told = asyncio.Event()
 
 
 def tell(lifecycle: Any) -> None:
+    """Tell the state that is left behind."""
     sys.stdout.write(f"{lifecycle.state.value}\n")
     sys.stdout.flush()
+    told.set()
 
 
 async def stubborn() -> None:
@@ -108,7 +111,8 @@ def guest_winding_down() -> None:
     async def slow() -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(60)
-        await asyncio.sleep(1)
+        await told.wait()
+        await asyncio.sleep(0.05)
 
     guest(do, "winding down")
 
@@ -116,7 +120,14 @@ def guest_winding_down() -> None:
 def guest_shutting_down() -> None:
     def do(reactor: Any, loop: Any) -> None:
         waiting: Deferred[None] = Deferred()
-        reactor.callLater(2, waiting.callback, None)
+
+        def look() -> None:
+            if told.is_set():
+                waiting.callback(None)
+            else:
+                reactor.callLater(0.05, look)
+
+        look()
         reactor.addSystemEventTrigger("before", "shutdown", lambda: waiting)
         reactor.stop()
 

@@ -46,24 +46,25 @@ def test_is_a_plain_function():
 FAILING = """
 import asyncio
 import threading
-import time
 
 import pytest
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 
 pytestmark = pytest.mark.triloop
+judged = threading.Event()
 
 
 async def test_leaves_much(reactor):
     reactor.callLater(60, print)
     reactor.listenTCP(0, Factory.forProtocol(Protocol), interface="127.0.0.1")
     task = asyncio.create_task(asyncio.sleep(60))
-    threading.Thread(target=time.sleep, args=[0.3], name="a thread of mine").start()
+    threading.Thread(target=judged.wait, args=[20], name="a thread of mine").start()
     await asyncio.sleep(0)
 
 
 async def test_fails_in_twisted(reactor):
+    judged.set()
     await deferLater(reactor, 0, lambda: 1 / 0)
 """
 
