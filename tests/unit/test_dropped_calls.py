@@ -36,7 +36,7 @@ def test_dropped_call_is_as_a_cancelled_one(
 ) -> None:
     monkeypatch.setattr(DelayedCall, "debug", debug)
     call = timers.callLater(60, nothing)
-    timers.forget_timed_calls()
+    timers.drop_timed_calls()
     assert not call.active()
     assert timers.getDelayedCalls() == []
     assert "nothing" in repr(call) or not debug
@@ -57,7 +57,7 @@ def test_dropped_call_keeps_nothing_alive(timers: HeapTimers) -> None:
     argument = Argument()
     call = timers.callLater(60, print, argument)
     seen = weakref.ref(argument)
-    timers.forget_timed_calls()
+    timers.drop_timed_calls()
     del argument
     gc.collect()
     assert seen() is None
@@ -69,7 +69,7 @@ def test_looping_call_stops_and_starts_again(timers: HeapTimers) -> None:
     looping.clock = timers
     ended: list[object] = []
     looping.start(60, now=False).addCallback(ended.append)
-    timers.forget_timed_calls()
+    timers.drop_timed_calls()
     looping.stop()
     assert ended == [looping]
     looping.start(60, now=False)
@@ -81,7 +81,7 @@ def test_defer_later_is_cancelled(timers: HeapTimers) -> None:
     waiting: Deferred[None] = deferLater(timers, 60)
     ended: list[object] = []
     waiting.addErrback(lambda failure: ended.append(failure.check(CancelledError)))
-    timers.forget_timed_calls()
+    timers.drop_timed_calls()
     waiting.cancel()
     assert ended == [CancelledError]
 
@@ -92,7 +92,7 @@ def test_timeout_of_a_protocol_is_taken_back(timers: HeapTimers) -> None:
 
     protocol = Protocol()
     protocol.setTimeout(60)  # type: ignore[no-untyped-call]
-    timers.forget_timed_calls()
+    timers.drop_timed_calls()
     assert protocol.setTimeout(None) == 60  # type: ignore[no-untyped-call]
 
 
@@ -104,7 +104,7 @@ def test_reconnecting_factory_stops_trying(timers: HeapTimers) -> None:
     factory = ReconnectingClientFactory()
     factory.clock = timers  # type: ignore[assignment]  # it needs IReactorTime only
     factory.retry(Connector())
-    timers.forget_timed_calls()
+    timers.drop_timed_calls()
     factory.stopTrying()
     assert timers.getDelayedCalls() == []
 
@@ -112,7 +112,7 @@ def test_reconnecting_factory_stops_trying(timers: HeapTimers) -> None:
 def test_holder_is_let_through_once(timers: HeapTimers) -> None:
     waiting: Deferred[None] = deferLater(timers, 60)
     (call,) = timers.getDelayedCalls()
-    timers.forget_timed_calls()
+    timers.drop_timed_calls()
     waiting.addErrback(lambda failure: failure.trap(CancelledError))
     waiting.cancel()
     with pytest.raises(AlreadyCancelled):

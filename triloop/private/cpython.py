@@ -45,12 +45,12 @@ if TYPE_CHECKING:
     Callback = Callable[[Unpack[Arguments]], object]
 
     class Handle(asyncio.Handle):
-        """A callback that is to be called."""
+        """A callback that will be called soon."""
 
         _source_traceback: traceback.StackSummary | None
 
     class TimerHandle(asyncio.TimerHandle):
-        """A callback that is to be called at some time."""
+        """A callback that will be called at a given time."""
 
         _source_traceback: traceback.StackSummary | None
         _scheduled: bool
@@ -196,13 +196,13 @@ def _interrupt_shutdown() -> None:
 
 
 def leave_task_behind(task: asyncio.Task[Any]) -> None:
-    """Have Python not complain of a task that does not end; somebody has said so already."""
+    """Keep Python from reporting a task that does not end: that has been reported already."""
     private: Any = task
     private._log_destroy_pending = False
 
 
 def has_work(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether there may be a task, an asynchronous generator or an executor to be ended in it."""
+    """Whether the loop may have a task, an asynchronous generator or an executor to end."""
     if asyncio.all_tasks(loop) or not is_reopenable(loop):
         return True  # uvloop tells of its tasks only
     private: Any = loop
@@ -210,7 +210,7 @@ def has_work(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 def set_aside_task(loop: asyncio.AbstractEventLoop | None) -> asyncio.Task[Any] | None:
-    """Have ``loop``, the running one, no current task while another loop runs on its stack.
+    """Take away the current task of ``loop``, the running one, while a loop runs nested in it.
 
     Since 3.14 the current task belongs to the thread: a task of the other loop could not be
     entered beside it. Before, each loop had its own.

@@ -23,7 +23,7 @@ def count_as_handled(deferred: Deferred[Any], failure: Failure) -> None:
 
 
 def canceller_of(deferred: Deferred[Any]) -> Callable[..., object] | None:
-    """What cancels ``deferred``, or the Deferred at whose result it waits."""
+    """The canceller of ``deferred``, or of the Deferred that it waits for."""
     while deferred._chainedTo is not None:
         deferred = deferred._chainedTo
     return deferred._canceller

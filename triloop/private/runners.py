@@ -1,4 +1,4 @@
-"""What asyncio does not tell: which loop is about to be run."""
+"""Which asyncio loop is about to run: asyncio has no public way to follow that."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["tell_of_loops"]
+__all__ = ["watch_loops"]
 
-_Told = Callable[[asyncio.AbstractEventLoop], None]
+_Callback = Callable[[asyncio.AbstractEventLoop], None]
 
 _asyncio: Any = asyncio
-_told: list[_Told] = []
+_callbacks: list[_Callback] = []
 
 
-def tell_of_loops(told: _Told) -> None:
-    """Call ``told`` with each loop that is made current, or that a Runner is about to run.
+def watch_loops(callback: _Callback) -> None:
+    """Call ``callback`` with each loop that is made current, or that a Runner is about to run.
 
     ``asyncio.run()``, ``uvloop.run()``, Tornado's and anyio's entry points do one or the other.
-    There is no public way to hear of it.
+    There is no public way to follow this.
 
     Args:
-        told: Called in the thread that makes the loop current; a second time it changes nothing.
+        callback: Called in the thread that makes the loop current; repeated calls with
+            it change nothing.
     """
-    if not _told:
+    if not _callbacks:
         _follow_set_event_loop()
         _follow_runners()
-    if told not in _told:
-        _told.append(told)
+    if callback not in _callbacks:
+        _callbacks.append(callback)
 
 
 def _follow_set_event_loop() -> None:
@@ -38,7 +39,7 @@ def _follow_set_event_loop() -> None:
     def set_event_loop(loop: asyncio.AbstractEventLoop | None) -> None:
         native(loop)
         if loop is not None:
-            _tell(loop)
+            _notify(loop)
 
     _asyncio.set_event_loop = _asyncio.events.set_event_loop = set_event_loop
 
@@ -51,12 +52,12 @@ def _follow_runners() -> None:
     @functools.wraps(native)
     def run(runner: Any, coro: Any, **options: Any) -> Any:
         if asyncio._get_running_loop() is None:
-            _tell(runner.get_loop())
+            _notify(runner.get_loop())
         return native(runner, coro, **options)
 
     _asyncio.Runner.run = run
 
 
-def _tell(loop: asyncio.AbstractEventLoop) -> None:
-    for told in _told:
-        told(loop)
+def _notify(loop: asyncio.AbstractEventLoop) -> None:
+    for callback in _callbacks:
+        callback(loop)

@@ -14,9 +14,9 @@ _CALLER = "scrapy.utils.reactor"
 def wanted_loop(caller: FrameType) -> asyncio.AbstractEventLoop | None:
     """Give the loop of Scrapy's setting ASYNCIO_EVENT_LOOP, where Scrapy installs a reactor.
 
-    Scrapy tells the setting to Twisted's own asyncio reactor only, and later refuses any other
-    reactor on asyncio whose loop is not of that class. So it is read where it is: in the caller's
-    variables. Where that is no longer so, Scrapy's refusal says what is wrong.
+    Scrapy passes the setting to Twisted's own asyncio reactor only, and later refuses any other
+    reactor on asyncio if its loop is not of that class. So the setting is read from the caller's
+    variables. If a later Scrapy no longer has it there, Scrapy's refusal says what is wrong.
 
     Args:
         caller: The frame that calls ``install()``.

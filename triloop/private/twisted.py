@@ -43,10 +43,10 @@ class _DebugInfo(defer.DebugInfo):
 
 @contextlib.contextmanager
 def unreported_cancellations() -> Iterator[None]:
-    """Have no Deferred that fails meanwhile, by a cancellation, log that nobody has handled it.
+    """Keep Deferreds that are cancelled meanwhile from being logged as unhandled errors.
 
-    Twisted has no public way to say so of a Deferred that somebody else holds. Other failures are
-    logged as ever.
+    Twisted has no public way to do this for a Deferred of other code. Other failures are logged as
+    usual.
     """
     native = defer.DebugInfo
     defer.DebugInfo = _DebugInfo  # type: ignore[misc]

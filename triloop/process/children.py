@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from twisted.internet.posixbase import PosixReactorBase
 
-    Tell = Callable[[Any, Callable[[], object]], object]
+    Notify = Callable[[Any, Callable[[], object]], object]
 
 __all__ = ["ChildWatch", "Interruptible", "is_watched", "reap_unwatched"]
 
@@ -74,13 +74,13 @@ class ChildWatch:
 
     Args:
         reactor: The reactor that spawns them.
-        tell: Called with a process that has ended and the function that reaps it; it has to call
+        notify: Called with a process that has ended and the function that reaps it; it has to call
             that function.
     """
 
-    def __init__(self, reactor: PosixReactorBase, tell: Tell) -> None:
+    def __init__(self, reactor: PosixReactorBase, notify: Notify) -> None:
         self._reactor = reactor
-        self._tell = tell
+        self._notify = notify
         self._exits: set[_ChildExit] = set()
         if self.supported():
             _watching.add(reactor)
@@ -115,7 +115,7 @@ class ChildWatch:
         # The table is looked up at each use: Twisted's own tests put another in its place.
         registered = processes.reapProcessHandlers.get(process.pid)
         if registered is not None and registered is process:
-            self._tell(process, registered.reapProcess)
+            self._notify(process, registered.reapProcess)
 
     def discard(self, child: _ChildExit) -> None:
         """Stop watching a child."""

@@ -83,12 +83,12 @@ class SharedSignals(LoopShare):
         gone = number == signal.SIGCHLD and present == signal.SIG_DFL  # so Twisted leaves it
         if new or gone or belongs_to_twisted(present):
             self._before[number] = present
-            self._set_heard(number)
+            self._set_handler(number)
         if new and number == signal.SIGCHLD:
             reap_unwatched()  # children that ended earlier send no further signal
 
-    def _set_heard(self, number: int) -> None:
-        signal.signal(number, self._heard)
+    def _set_handler(self, number: int) -> None:
+        signal.signal(number, self._on_signal)
         signal.siginterrupt(number, False)
 
     def _take_descriptor(self) -> bool:
@@ -98,7 +98,7 @@ class SharedSignals(LoopShare):
             self._next_fd, self._next_is = owner, _identity(owner)
         return owner != self._fd
 
-    def _heard(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         """The handler of all signals that the loop wants.
 
         The loop reads the number from its pipe, so there is nothing to do here; unless the wake-up
@@ -148,9 +148,9 @@ class SharedSignals(LoopShare):
         except BaseException:
             put_back_wakeup(owner)
             raise
-        if present != self._heard:
+        if present != self._on_signal:
             self._before[number] = present
-        self._set_heard(number)
+        self._set_handler(number)
         put_back_wakeup(owner)
         self._take_descriptor()
 
@@ -170,11 +170,11 @@ class SharedSignals(LoopShare):
     def _release_handler(self, number: int) -> None:
         """Put back the handler from before, unless the loop still wants the signal."""
         if self._wants(number):
-            self._set_heard(number)
+            self._set_handler(number)
         elif number in self._before:
             before = self._before.pop(number)
             if self._guard is not None:
-                before = self._guard.around(before)
+                before = self._guard.wrap(before)
             signal.signal(number, signal.SIG_DFL if before is None else before)
 
     def _release_descriptor(self, owner: int) -> None:
@@ -191,7 +191,7 @@ class SharedSignals(LoopShare):
             ran: Whether the loop ran in the parent. Then everything is put back, else taken again.
         """
         if self._guard is not None:
-            self._guard.uncover()
+            self._guard.remove()
             self._guard = None
         self._reaps = False
         self._next_fd, self._next_is = -1, None
@@ -220,15 +220,15 @@ class SharedSignals(LoopShare):
             yield
             return
         guard = self._guard = Guard(self._reactor.callFromThread, interrupt, in_turn)
-        guard.cover()
+        guard.install()
         self._reaps = IReactorProcess.providedBy(self._reactor) and not is_watched(self._reactor)
         try:
             yield
         finally:
             self._end_reaping()
             self._guard = None
-            self._before = {number: guard.inside(old) for number, old in self._before.items()}
-            guard.uncover()
+            self._before = {number: guard.unwrap(old) for number, old in self._before.items()}
+            guard.remove()
             reason = guard.take_pending()
         if reason is not None:
             raise reason
@@ -237,7 +237,7 @@ class SharedSignals(LoopShare):
         self._reaps = False
         if signal.SIGCHLD in self._handlers:
             return
-        if signal.getsignal(signal.SIGCHLD) == self._heard:
+        if signal.getsignal(signal.SIGCHLD) == self._on_signal:
             self._release_handler(signal.SIGCHLD)
         else:
             self._before.pop(signal.SIGCHLD, None)

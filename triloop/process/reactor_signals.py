@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from triloop.process.signal_handlers import Handler, bare, belongs_to_loop, put_back_wakeup
+from triloop.process.signal_handlers import Handler, belongs_to_loop, put_back_wakeup, unguarded
 
 if TYPE_CHECKING:
     from twisted.internet.posixbase import PosixReactorBase
@@ -34,7 +34,7 @@ class ReactorSignals:
     def install(self) -> None:
         """Set the handlers. Python allows it in the main thread only."""
         for number, handler in self._wanted.items():
-            present = bare(signal.getsignal(number))
+            present = unguarded(signal.getsignal(number))
             if self._is_free(number, present):
                 signal.signal(number, handler)
                 self._replaced[number] = present

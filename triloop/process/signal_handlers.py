@@ -19,12 +19,12 @@ __all__ = [
     "Guard",
     "Handler",
     "LoopShare",
-    "bare",
     "belongs_to_loop",
     "belongs_to_twisted",
     "in_main_thread",
     "put_back_wakeup",
     "reset_handlers",
+    "unguarded",
 ]
 
 Handler = Callable[[int, FrameType | None], Any] | int | None
@@ -64,7 +64,7 @@ def reset_handlers(kept: Collection[int]) -> None:
         kept: The signals that keep their handlers.
     """
     for number in signal.valid_signals() - set(kept):
-        handler = bare(_plain_getsignal(number))
+        handler = unguarded(_plain_getsignal(number))
         owner = type(getattr(handler, "__self__", None)).__module__
         ours = owner.partition(".")[0] == "triloop"
         if ours or belongs_to_loop(handler) or belongs_to_twisted(handler):
@@ -72,7 +72,7 @@ def reset_handlers(kept: Collection[int]) -> None:
             signal.signal(number, own)
 
 
-def bare(handler: Handler) -> Handler:
+def unguarded(handler: Handler) -> Handler:
     """A handler without the guards around it."""
     while isinstance(handler, Guarded):
         handler = handler.handler
@@ -109,28 +109,28 @@ class Guard:
         self._call_from_thread = call_from_thread
         self._interrupt = interrupt
         self._in_turn = in_turn
-        self._came_round = True
+        self._had_pass = True
         self._active = False
         self._pending: BaseException | None = None
 
-    def cover(self) -> None:
+    def install(self) -> None:
         """Guard all handlers that could raise."""
         self._active = True
         for number in signal.valid_signals():
             # signal.getsignal looks for an enum's member, which takes fifty times as long.
             handler = _plain_getsignal(number)
             if callable(handler):
-                signal.signal(number, self.around(handler))
+                signal.signal(number, self.wrap(handler))
 
-    def uncover(self) -> None:
+    def remove(self) -> None:
         """Remove the guards; one that other code has kept only calls its handler from now on."""
         self._active = False
         for number in signal.valid_signals():
             handler = _plain_getsignal(number)
-            if self.inside(handler) is not handler:
-                signal.signal(number, self.inside(handler))
+            if self.unwrap(handler) is not handler:
+                signal.signal(number, self.unwrap(handler))
 
-    def around(self, handler: Handler) -> Handler:
+    def wrap(self, handler: Handler) -> Handler:
         """``handler``, guarded if it could raise."""
         if not callable(handler) or (isinstance(handler, Guarded) and handler.guard is self):
             return handler
@@ -138,7 +138,7 @@ class Guard:
             return handler  # these schedule, and never raise
         return Guarded(self, handler)
 
-    def inside(self, handler: Handler) -> Handler:
+    def unwrap(self, handler: Handler) -> Handler:
         """The handler that ``handler`` guards, if the guard is this one; else ``handler``."""
         if isinstance(handler, Guarded) and handler.guard is self:
             return handler.handler
@@ -149,9 +149,9 @@ class Guard:
         if not self._active:
             handler(number, frame)
             return
-        stuck = not self._came_round
-        self._came_round = False
-        self._call_from_thread(self._come_round)
+        stuck = not self._had_pass
+        self._had_pass = False
+        self._call_from_thread(self._note_pass)
         try:
             handler(number, frame)
         except BaseException as reason:
@@ -161,8 +161,8 @@ class Guard:
             if stuck:
                 raise
 
-    def _come_round(self) -> None:
-        self._came_round = True
+    def _note_pass(self) -> None:
+        self._had_pass = True
         reason = self.take_pending()
         if reason is not None:
             self._interrupt(reason)

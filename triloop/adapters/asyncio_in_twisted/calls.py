@@ -1,9 +1,9 @@
-"""What asyncio code asks a reactor to call runs in the context of the code that asked.
+"""Calls that asyncio code asks a reactor for run in the context of that code.
 
-Twisted's own reactors know no contexts: they run every call in the one that they were started in.
+Twisted's own reactors have no contexts: they run every call in the one that they were started in.
 For Twisted's code it stays so. A call that is asked for in a turn of the loop, by a task or a
-callback of asyncio's, is made to keep the context that it is asked for in; and so is what such a
-call asks for in its turn, as the calls of a LoopingCall are.
+callback of asyncio's, keeps the context in which it was asked for. So do the calls that such a call
+asks for, like those of a LoopingCall.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 
 __all__ = ["CallsInContext", "InContext"]
 
-#: Whether what is asked for in this context shall run in it.
+#: Whether calls that are asked for in this context run in it.
 _kept: ContextVar[bool] = ContextVar("triloop: kept", default=False)
 
 
 class InContext:
     """A function that runs in a copy of the context in which this was made; for one call.
 
-    For all other purposes, in logs above all, it is the function.
+    In everything else, above all in logs, it looks like the function.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -73,6 +73,6 @@ class CallsInContext:
         return self._at_event(phase, event, self._kept(callable), *args, **kw)
 
     def _kept(self, function: Any) -> Any:
-        # What cannot be called is for the reactor to refuse.
+        # The reactor itself refuses what cannot be called.
         kept = self._in_turn() or _kept.get()
         return InContext(function) if kept and callable(function) else function

@@ -11,9 +11,8 @@ __all__ = ["LoopGuest"]
 class LoopGuest:
     """A ReactorEventLoop as a :class:`~triloop.protocol.Guest`.
 
-    This room is the one place that reads what CPython keeps private: ``_ready``,
-    ``_scheduled``, ``_stopping``, ``_thread_id``, ``_run_once``. CPython's own tests, run on
-    this loop, notice when that changes.
+    Of CPython's private attributes it uses ``_ready``, ``_scheduled``, ``_stopping``,
+    ``_thread_id`` and ``_run_once``. CPython's own tests, run on this loop, fail when one changes.
     """
 
     #: CPython's ``_run_once`` is not made to be entered twice.
@@ -25,7 +24,7 @@ class LoopGuest:
         self.visits = False
 
     def release(self) -> None:
-        """Let go of the loop, which is closed: no cycle of references shall outlive it."""
+        """Drop the reference to the loop, which is closed, so that no reference cycle remains."""
         del self._loop
 
     def fileno(self) -> int:

@@ -30,7 +30,7 @@ __all__ = ["ReactorHost", "check_able_to_run"]
 
 _log = Logger()
 
-#: What can be a host, for errors.
+#: Which reactors can be a host; a part of error messages.
 _USE = "use the epoll, kqueue, poll, select, asyncio or a GUI reactor"
 
 _driven: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -40,8 +40,8 @@ _driven: weakref.WeakSet[Any] = weakref.WeakSet()
 class _Reader:
     """The descriptor of a guest's poller, watched by a reactor.
 
-    It belongs to the reactor's inner works: ``removeAll`` passes it over, as the reactor's own
-    waker, so that a ``disconnectAll`` does not cut the guest off.
+    It is one of the reactor's internal readers: like the reactor's waker, ``removeAll`` passes it
+    over, so that ``disconnectAll`` does not cut the guest off.
     """
 
     def __init__(self, reactor: Any, fd: int, callback: Callback) -> None:
@@ -57,7 +57,7 @@ class _Reader:
         return "asyncio"
 
     def connectionLost(self, reason: object) -> None:
-        """Nothing to close: the descriptor is the guest's."""
+        """Do nothing: the guest closes its descriptor."""
 
     def cancel(self) -> None:
         if self in self._reactor._internalReaders:
@@ -78,15 +78,15 @@ class _Call:
 
 
 class _Followed:
-    """The one wrapper around the methods by which a reactor's life is followed.
+    """The one place that replaces methods of the host reactor.
 
-    Twisted tells of a reactor's start, not of its end: ``crash`` fires no event. So ``run``,
-    ``stop`` and ``fireSystemEvent`` of this one reactor are the host's until it is released. So
-    are those that call what the guest's code asks for, which keeps the context of that code.
+    Twisted announces a reactor's start, not its end: ``crash`` fires no event. So ``run``, ``stop``
+    and ``fireSystemEvent`` of this one reactor are replaced until the host is released. So are the
+    methods by which the guest's code asks for a call, which keeps the context of that code.
 
     Args:
-        host: What follows.
-        reactor: What is followed.
+        host: The host, which follows the reactor's life.
+        reactor: The reactor.
         in_turn: Whether the caller is in a turn of the guest.
     """
 
@@ -103,7 +103,7 @@ class _Followed:
         self._native = {name: getattr(reactor, name) for name in self._around}
 
     def begin(self) -> None:
-        """Take the place of the reactor's own methods."""
+        """Replace the reactor's methods."""
         vars(self._reactor).update(self._around)
 
     def native(self, name: str) -> Callable[..., Any]:
@@ -112,9 +112,9 @@ class _Followed:
         return method
 
     def release(self) -> None:
-        """Put everything back, where nobody else has put something of their own.
+        """Put the reactor's methods back, unless other code has replaced them since.
 
-        Whoever has asked for one of the methods before, and kept it, has the native one from now.
+        Code that has kept one of the replaced methods then calls the reactor's own through it.
         """
         self._is_over = True
         held = vars(self._reactor)
@@ -130,7 +130,7 @@ class _Followed:
             self._host.run_over()
 
     def stop(self) -> None:
-        """``reactor.stop()``; Twisted says itself what is wrong with one that is refused."""
+        """``reactor.stop()``; if it is refused, Twisted's own method raises the error."""
         try:
             if not self._is_over:
                 self._host.lifecycle.stop()
@@ -150,12 +150,12 @@ class _Followed:
 class ReactorHost:
     """A :class:`~triloop.protocol.Host` that is a Twisted reactor.
 
-    It also follows the reactor's life, for the sake of the guest: see :class:`_Followed`.
+    It also follows the reactor's life, as the guest depends on it: see :class:`_Followed`.
 
     Args:
         reactor: One with IReactorFDSet and IReactorTime.
         begin: Called when the reactor has started to run, once for each run.
-        end: Called when a run has ended, however.
+        end: Called when a run has ended, for any reason.
         guest_loop: Gives the loop that ends when the reactor is stopped, if it runs.
         in_turn: Whether the caller is in a turn of the guest.
 
@@ -163,7 +163,7 @@ class ReactorHost:
         TypeError: The reactor cannot watch descriptors, or does not poll them.
     """
 
-    #: There is ``iterate``, and a GUI's reactor runs wherever the GUI's own loop does.
+    #: A reactor has ``iterate``, and a GUI's reactor also runs in nested loops of the GUI.
     nests = True
 
     def __init__(
@@ -183,13 +183,13 @@ class ReactorHost:
         self._in_use = True
         self._followed = _Followed(self, reactor, in_turn)
         self._winding = Winding(self._wound)
-        #: The reactor's life, as far as it can be seen.
+        #: The reactor's life, as far as the host can follow it.
         self.lifecycle = Lifecycle(self._actions(), _state_of(reactor))
         self._await_start()
         self._followed.begin()
 
     def _actions(self) -> dict[Action, Callable[[], object]]:
-        """What the lifecycle has done; the rest of it is Twisted's own business."""
+        """The actions of the lifecycle; Twisted itself does the others."""
         return {
             **dict.fromkeys(Action, _nothing),
             Action.START: self._begin,
@@ -201,7 +201,7 @@ class ReactorHost:
         }
 
     def _await_start(self) -> None:
-        """Be told of the next start ahead of all that was asked for by ``callWhenRunning``."""
+        """Have the next start reported before all ``callWhenRunning`` functions are called."""
         if self._trigger is None:
             self._trigger = self.reactor.addSystemEventTrigger("during", "startup", self._start)
 
@@ -226,7 +226,7 @@ class ReactorHost:
         self._end()
 
     def run_over(self) -> None:
-        """The reactor's run has ended, by whatever; raises what interrupted it."""
+        """Handle the end of the reactor's run, and raise the interrupt that ended it, if any."""
         self.lifecycle.handle(Event.CRASH)
         if self._in_use:
             self._await_start()
@@ -247,10 +247,10 @@ class ReactorHost:
         self._begin = self._end = _nothing
 
     def reset(self, *, can_run: bool) -> None:
-        """Forget the parent's run, in a child that ``os.fork`` has made.
+        """Drop the state of the parent's run, in a child that ``os.fork`` has made.
 
         Args:
-            can_run: Whether the reactor is fit for that process.
+            can_run: Whether the reactor can run in the child.
         """
         self.driving = False
         self._reason = None
@@ -261,7 +261,7 @@ class ReactorHost:
             self._await_start()
 
     def drive(self) -> None:
-        """Run the reactor for the sake of its guest, and leave it able to run again."""
+        """Run the reactor for its guest only, and leave it able to run again."""
         self.driving = True
         _driven.add(self.reactor)
         try:
@@ -270,7 +270,7 @@ class ReactorHost:
             self.driving = False
 
     def end_run(self) -> None:
-        """End the run of the reactor: for the guest only, or for good where the user began it."""
+        """End the reactor's run: by ``crash()``, or by ``stop()`` if the application began it."""
         reactor = self.reactor
         if not reactor.running or self.lifecycle.state is State.WINDING:
             return
@@ -317,7 +317,7 @@ class ReactorHost:
 
 
 def check_able_to_run(reactor: Any) -> None:
-    """See that ``reactor`` can run, now or later.
+    """Check that ``reactor`` can run, now or later.
 
     Raises:
         twisted.internet.error.ReactorNotRestartable: It was stopped for good.
@@ -346,16 +346,16 @@ def _check_kind(reactor: Any) -> None:
 
 
 def driven_reactors() -> list[Any]:
-    """The reactors that were run for the sake of a guest, and so not to an end of their own."""
+    """The reactors that were run for a guest only, and so were not shut down."""
     return list(_driven)
 
 
 def _nothing() -> None:
-    """What is left to be told to a guest that is gone."""
+    """Do nothing: the guest is gone."""
 
 
 def _state_of(reactor: Any) -> State:
-    """Where a reactor stands that was not followed until now, by what Twisted remembers of it."""
+    """The state of a reactor that was not followed until now, from Twisted's own attributes."""
     if reactor._startedBefore:
         return State.SHUTTING if reactor._started else State.ENDED
     return State.RUNNING if reactor.running else State.RESTING

@@ -1,4 +1,4 @@
-"""Tornado on Twisted: Tornado's face of a ReactorEventLoop."""
+"""Tornado on Twisted: an IOLoop on a ReactorEventLoop."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class TwistedIOLoop(AsyncIOLoop):
     def initialize(self, reactor: Any = None, **kwargs: Any) -> None:  # type: ignore[override]
         """Called by Tornado in place of ``__init__``.
 
-        Where Tornado itself asks for an IOLoop on some asyncio loop, it gets that.
+        Where Tornado itself asks for an IOLoop on an asyncio loop, the IOLoop is on that one.
         """
         if "asyncio_loop" in kwargs:
             super().initialize(**kwargs)
@@ -62,7 +62,7 @@ class TwistedIOLoop(AsyncIOLoop):
 
     @property
     def reactor(self) -> Any:
-        """The Twisted reactor that this loop runs in; None on a loop that Tornado was given."""
+        """The Twisted reactor that this loop runs in; None on an asyncio loop of another class."""
         return getattr(self.asyncio_loop, "reactor", None)
 
     def install(self) -> TwistedIOLoop:  # type: ignore[override]  # Tornado's returns None

@@ -81,7 +81,7 @@ class ReactorEventLoop(ResolvingLoop):
         RuntimeError: It runs in another thread.
     """
 
-    #: A loop whose reactor is refused was never open; ``close`` and garbage collection ask.
+    #: Closed until the reactor is accepted: ``close`` and garbage collection read this.
     _closed = True
 
     def __init__(self, reactor: Any = None) -> None:
@@ -133,7 +133,7 @@ class ReactorEventLoop(ResolvingLoop):
             self._run_alone()
 
     def _run_alone(self) -> None:
-        """Run without the reactor, which was stopped for good and cannot hold a guest."""
+        """Run without the reactor, which was stopped for good and cannot be a host."""
         self._selector.blocking = True
         try:
             super().run_forever()
@@ -169,7 +169,7 @@ class ReactorEventLoop(ResolvingLoop):
         if left is not None:  # by a fork in the middle of it
             asyncio.tasks._leave_task(self, left)
         self._set_coroutine_origin_tracking(self._debug)
-        # A reactor whose own host is an asyncio loop: that is the running one between turns.
+        # The reactor may itself run in an asyncio loop, which is the running one between turns.
         self._guest.visits = self._host.runs_in_asyncio
         if not self._guest.visits:
             self._outer = self._enter()
@@ -192,7 +192,7 @@ class ReactorEventLoop(ResolvingLoop):
         """Be at rest, in a child that ``os.fork`` has made.
 
         Args:
-            can_run: Whether the reactor is fit for that process.
+            can_run: Whether the reactor can run in the child.
         """
         self._signals.reset(ran=self._thread_id is not None)
         self._set_coroutine_origin_tracking(False)
@@ -204,7 +204,7 @@ class ReactorEventLoop(ResolvingLoop):
         self._embedding = Embedding(self._host, self._guest)
 
     def _enter(self) -> _Outer:
-        """Become the running loop; what was so before."""
+        """Become the running loop; returns what :meth:`_leave` needs to put back."""
         running = events._get_running_loop()
         outer = running, set_aside_task(running), sys.get_asyncgen_hooks()
         events._set_running_loop(self)
@@ -262,7 +262,7 @@ class ReactorEventLoop(ResolvingLoop):
             self._ensure_fd_no_transport(sock)
         return StreamTransport(self, sock, protocol, waiter, **options)
 
-    # Scheduling: in a turn nothing is to be woken, outside of one the host must hear of it.
+    # Scheduling: outside of a turn the host has to be woken.
 
     def call_soon(
         self,
@@ -319,7 +319,7 @@ class ReactorEventLoop(ResolvingLoop):
     def add_signal_handler(
         self, sig: int, callback: Callback[Unpack[Arguments]], *args: Unpack[Arguments]
     ) -> None:
-        """See :meth:`asyncio.loop.add_signal_handler`; Twisted's own handling goes on beside."""
+        """See :meth:`asyncio.loop.add_signal_handler`; Twisted's own handlers go on working."""
         with self._signals.taking(sig):
             super().add_signal_handler(sig, callback, *args)
 
@@ -335,7 +335,7 @@ class ReactorEventLoop(ResolvingLoop):
 
 
 def new_event_loop(reactor: Any = None) -> ReactorEventLoop:
-    """A new :class:`ReactorEventLoop`; fit to be the ``loop_factory`` of ``asyncio.Runner``."""
+    """A new :class:`ReactorEventLoop`; can be the ``loop_factory`` of ``asyncio.Runner``."""
     return ReactorEventLoop(reactor)
 
 
@@ -345,14 +345,14 @@ def open_loops() -> list[ReactorEventLoop]:
 
 
 def _hide_this_frame(handle: asyncio.Handle) -> None:
-    """Debug mode: the traceback of a handle ends where the application asked for the call."""
+    """In debug mode, have the traceback of a handle end at the application's line."""
     source = cast("Handle", handle)._source_traceback
     if source:
         del source[-1]
 
 
 def _reactor_for(reactor: Any) -> tuple[Any, bool]:
-    """The reactor for a new loop that is given ``reactor``, and whether it is the loop's own."""
+    """Choose the reactor of a new loop; also return whether only this loop uses it."""
     if reactor is None:
         is_new = "twisted.internet.reactor" not in sys.modules
         from twisted.internet import reactor  # the global one, installed if there is none
@@ -376,7 +376,7 @@ def _reactor_for(reactor: Any) -> tuple[Any, bool]:
 
 
 def refuse_within_running_loop(reactor: Any) -> None:
-    """Refuse to make a loop on ``reactor`` the current one where another one runs, for good.
+    """Refuse to install a loop on ``reactor`` inside a running loop, where it would never run.
 
     Args:
         reactor: None for the one that a new loop would get.

@@ -1,4 +1,4 @@
-"""Host names in asyncio on Twisted: in threads, or by a resolver that needs none."""
+"""Host names in asyncio on Twisted: looked up in threads, or by a resolver without threads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["AddressResolver", "ResolvingLoop"]
 
 
 class AddressResolver(Protocol):
-    """What may answer a loop's ``getaddrinfo``."""
+    """A resolver that can answer a loop's ``getaddrinfo``."""
 
     async def getaddrinfo(
         self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0
@@ -23,7 +23,7 @@ class ResolvingLoop(SelectorLoop):
 
     Attributes:
         resolver: Answers ``getaddrinfo`` where no flags are asked for, and so all connections by
-            name: a `triloop.TwistedResolver`. None: the C library does, in a thread.
+            name: a `triloop.TwistedResolver`. None: the C library, in a thread.
     """
 
     resolver: AddressResolver | None = None

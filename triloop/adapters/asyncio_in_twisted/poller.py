@@ -33,7 +33,7 @@ class Poller(_Selector):
         """What is ready; see :meth:`dispatch` for its form.
 
         Args:
-            timeout: Seconds to wait, None for ever; regarded by a blocking poller only.
+            timeout: Seconds to wait, None for ever; only a blocking poller waits.
         """
         if self.blocking:
             return super().select(timeout)
@@ -42,7 +42,7 @@ class Poller(_Selector):
         return super().select(0)  # pragma: no cover - the BSDs and macOS
 
     def dispatch(self, found: Any, loop: Any) -> bool:
-        """Make ready the callbacks of what an unblocked epoll has found, with no detour by keys.
+        """Queue the callbacks of what a non-blocking epoll has found, without ``SelectorKey``s.
 
         Returns:
             False where ``found`` is in the form of the ``selectors`` module instead.

@@ -15,19 +15,19 @@ _SEND_FAILED = "Fatal write error on socket transport"
 #: Bytes to read at once, as CPython does.
 _READ = 256 * 1024
 
-# glibc maps a block above its threshold (128 KiB) anew for each use, and unmaps it: for each read.
-# To free one larger block raises the threshold above that, for good. Other allocators do not mind.
+# glibc maps and unmaps a block above its threshold (128 KiB) for each use, so for each read. To
+# free one larger block raises the threshold for good. Other allocators are not affected.
 bytes(4 * _READ)
 
 
 class StreamTransport(SocketTransport):
-    """CPython's transport for stream sockets, with a shorter way for what is usual.
+    """CPython's transport for stream sockets, with a shorter path for common reads and writes.
 
-    A send that fails says nothing of what the peer has sent before. So what has arrived is handed
-    to the protocol first, and then the connection is lost by the error of the send.
+    A send that fails says nothing about what the peer has sent before. So what has arrived is
+    passed to the protocol first, and then the connection is lost with the error of the send.
     """
 
-    #: Whether the protocol brings its own buffer, which is all CPython's.
+    #: Whether the protocol has its own buffer, which CPython's code handles.
     _buffered = False
     #: The error of a send, while there is something left to read.
     _send_error: OSError | None = None
@@ -40,7 +40,7 @@ class StreamTransport(SocketTransport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """See :meth:`asyncio.WriteTransport.write`.
 
-        What is not sent at once, and in whole, is CPython's to send once the socket is writable.
+        CPython's code sends the rest once the socket is writable.
         """
         if data.__class__ is bytes and not (
             self._buffer or self._conn_lost or self._eof or self._empty_waiter
@@ -94,7 +94,7 @@ class StreamTransport(SocketTransport):
         super()._fatal_error(exc, message)
 
     def _has_unread(self) -> bool:
-        """Whether something has arrived that the protocol, which reads, was not handed yet."""
+        """Whether the protocol reads, and something has arrived that it has not got yet."""
         try:
             return self.is_reading() and bool(self._sock.recv(1, socket.MSG_PEEK))
         except OSError:

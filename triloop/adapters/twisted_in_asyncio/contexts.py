@@ -1,6 +1,6 @@
-"""In which contextvars context a reactor calls what it polls: in that of its selectable.
+"""The contextvars context in which a reactor calls a selectable: the selectable's own.
 
-A selectable has one context for all of its life, and all that the reactor calls of it runs in that:
+A selectable has one context for all of its life. The reactor calls all its methods in it:
 ``doRead``, ``doWrite``, ``connectionLost``, and so the callbacks of its protocol. It is a copy of
 the context in which the selectable was made, or first added to the reactor.
 """
@@ -43,8 +43,8 @@ T = TypeVar("T")
 def context_of(selectable: Any) -> Context:
     """The context of ``selectable``; one that has none yet gets a copy of the present one.
 
-    It is an attribute of the selectable, so it ends with that. One that takes no attribute is
-    called in an empty one.
+    It is an attribute of the selectable, so both end together. A selectable that takes no attribute
+    is called in an empty context.
     """
     context = getattr(selectable, "reactor_context", None)
     if isinstance(context, Context):  # a proxy may have anything by any name
@@ -57,7 +57,7 @@ def context_of(selectable: Any) -> Context:
 
 
 def in_present_context(function: Callable[..., T]) -> Callable[..., T]:
-    """A function that calls ``function`` in a copy of the present context; for one call."""
+    """Wrap ``function``, for one call, so that it runs in a copy of the present context."""
     assert callable(function), f"{function} is not callable"
     return partial(copy_context().run, function)
 
@@ -66,9 +66,9 @@ class Contexts:
     """The contexts that a reactor's callbacks are in, the innermost last.
 
     There are several while the reactor is iterated from within a callback. A context cannot be
-    entered again before it is left: a callback that would have to be in it is in a copy.
+    entered again before it is left, so such a callback runs in a copy.
 
-    An entry is None where a callback of the reactor's may run in another context: that of a timed
+    An entry is None where a callback of the reactor may run in another context: that of a timed
     call, for instance.
     """
 
@@ -77,7 +77,7 @@ class Contexts:
 
     @property
     def present(self) -> Context | None:
-        """The context that the present callback is in; None where that is no selectable's."""
+        """The context of the present callback; None if it is not a selectable's."""
         return self.entered[-1] if self.entered else None
 
     def of(self, selectable: Any) -> Context:
@@ -101,7 +101,7 @@ class Contexts:
             self.entered.pop()
 
     def leave(self, function: Callable[[], T]) -> T:
-        """Call ``function``, which has contexts of its own for what it calls."""
+        """Call ``function``, which runs its callbacks in contexts of their own."""
         self.entered.append(None)
         try:
             return function()
@@ -109,12 +109,12 @@ class Contexts:
             self.entered.pop()
 
     def make(self, function: Callable[..., T], *args: Any) -> T:
-        """Call what makes a selectable in a new context, which it may take as its own."""
+        """Call a function that makes a selectable, in a new context that it may take as its own."""
         return self.call(copy_context(), function, *args)
 
 
 class InContext(FileDescriptor):
-    """A selectable that is lost in its own context, by a timed call of somebody else's too."""
+    """A selectable with ``connectionLost`` in its own context, whichever code disconnects it."""
 
     reactor: Any
     reactor_context: Context
@@ -134,7 +134,7 @@ class Accepting(InContext, tcp.Port):
                 break
 
     def _accept_one(self) -> bool:
-        """Accept one connection; whether there was one. Its protocol may interrupt the run."""
+        """Accept one connection; True if there was one. Its protocol may interrupt the run."""
         try:
             for sock, address in accept(self, 1):
                 self._serve(sock, address)
@@ -163,7 +163,7 @@ class Accepting(InContext, tcp.Port):
 class Accepted(InContext, tcp.Connection):
     """The server's end of a connection: its context is the one in which it is being made.
 
-    So it has that in common with ``buildProtocol`` and ``connectionMade``.
+    So ``buildProtocol``, ``connectionMade`` and later callbacks share one context.
     """
 
     def __init__(  # noqa: PLR0917 - Twisted's signature
@@ -176,9 +176,9 @@ class Accepted(InContext, tcp.Connection):
 
 
 class Connecting(InContext, tcp.BaseClient):
-    """The client's end of a connection: its context is that of who asked for it.
+    """The client's end of a connection: its context is that of the code that asked for it.
 
-    It connects and fails in that too, whatever context has brought the answer of a resolver.
+    It connects and fails in this context too, in whichever one the resolver has answered.
     """
 
     def __init__(self, *args: Any) -> None:
@@ -186,7 +186,7 @@ class Connecting(InContext, tcp.BaseClient):
         super().__init__(*args)
 
     def doConnect(self) -> None:
-        """Begin to connect, or see what has become of it."""
+        """Begin to connect, or check the result."""
         self.reactor.contexts.call(self.reactor_context, super().doConnect)
 
     def failIfNotConnected(self, err: Any) -> None:
@@ -195,7 +195,7 @@ class Connecting(InContext, tcp.BaseClient):
 
 
 class Threads(ThreadPool):
-    """A thread pool that hands over each result in the context of who asked for it.
+    """A thread pool that delivers each result in the context of the code that asked for it.
 
     The function itself runs in the context of its thread, as in any pool of Twisted's.
     """
@@ -203,5 +203,5 @@ class Threads(ThreadPool):
     def callInThreadWithCallback(self, onResult: Any, func: Any, *args: Any, **kw: Any) -> None:
         """See :meth:`twisted.python.threadpool.ThreadPool.callInThreadWithCallback`."""
         told = None if onResult is None else in_present_context(onResult)
-        # In an empty context: a thread that this starts may keep the present one for its life.
+        # In an empty context: a thread that starts here may keep the present one for its life.
         Context().run(super().callInThreadWithCallback, told, func, *args, **kw)

@@ -1,8 +1,8 @@
 """The ports for datagrams that a :class:`TornadoReactor` hands out.
 
 They are Twisted's own, with two differences: KeyboardInterrupt and SystemExit leave them; and the
-address that a datagram is sent to is not taken apart each time. Twisted sees three times to it that
-it is an address and no name; that costs more than to send the datagram.
+destination of a datagram is not checked each time. Twisted checks three times that it is an address
+and not a name, which costs more than to send the datagram.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _is_ipv6 = lru_cache(_REMEMBERED)(isIPv6Address)
 
 
 class Reading(InContext, udp.Port):
-    """A port for datagrams whose protocol may interrupt the run; Twisted's would log it."""
+    """A datagram port whose protocol may interrupt the run; Twisted's would log the interrupt."""
 
     def doRead(self) -> None:
         """Hand the datagrams that wait to the protocol."""
@@ -83,7 +83,7 @@ class Port(Reading, udp.Port):
         if not addr or self._connectedAddr or not self._is_address(addr[0]):
             return super().write(datagram, addr)
         try:
-            # Twisted's gives the number of bytes back, against its own annotation.
+            # Twisted's returns the number of bytes, against its own annotation.
             return self.socket.sendto(datagram, addr)  # type: ignore[return-value]
         except OSError:
             return super().write(datagram, addr)  # which knows what to make of the error
@@ -98,7 +98,7 @@ class UNIXPort(Reading, unix.DatagramPort):
 
 
 class ConnectedUNIXPort(Reading, unix.ConnectedDatagramPort):
-    """One that hears and speaks to a single other."""
+    """A UNIX socket for datagrams that is connected to one peer."""
 
     def _hand_over(self, data: bytes, address: Any) -> None:
         self.protocol.datagramReceived(data)
@@ -111,7 +111,7 @@ class ConnectedUNIXPort(Reading, unix.ConnectedDatagramPort):
 
 
 class DatagramReactor(LeanReactor):
-    """IReactorUDP, and IReactorSocket for datagrams, with the port of this room."""
+    """IReactorUDP, and IReactorSocket for datagrams, with the ports of this module."""
 
     def listenUDP(
         self, port: int, protocol: Any, interface: str = "", maxPacketSize: int = 8192

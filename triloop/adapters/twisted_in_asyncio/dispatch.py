@@ -46,35 +46,35 @@ _Class = TypeVar("_Class", bound=type)
 
 
 def keeps_log_context(kind: _Class) -> _Class:
-    """Decorate a class of selectables that are read from without ceremony.
+    """Decorate a class of selectables whose ``doRead`` is called by the shortest path.
 
-    They keep the context of their log at hand, whose prefix is their ``logstr``, and leave the
-    poller before their descriptor is closed. It is not inherited.
+    They keep their log context, whose prefix is their ``logstr``, and leave the poller before their
+    descriptor is closed. Subclasses do not inherit this.
     """
-    #: The context, and what it was made from: the one around it, and the prefix.
+    #: The outer context and the prefix that it was made from, and the log context.
     kind.log_context = None, None, {}  # type: ignore[attr-defined]
     _keepers.add(kind)
     return kind
 
 
 class LeanReactor(PollReactor):
-    """Twisted's EPollReactor with a shorter way from its poller to the selectables.
+    """Twisted's EPollReactor with a shorter path from its poller to the selectables.
 
     Unlike Twisted's, it lets KeyboardInterrupt and SystemExit pass: the descriptor stays
-    connected, and whoever runs the loop gets the exception. On the BSDs and macOS it is
-    Twisted's KQueueReactor, with no other way than that one's.
+    connected, and the call that runs the loop raises the exception. On the BSDs and macOS it is
+    Twisted's KQueueReactor, with that one's own path.
     """
 
     def __init__(self) -> None:
         self._early: list[EarlyWriter] = []
-        #: The batch that is being written out, and the poll result that is being worked off.
+        #: The batch that is being written out, and the poll result that is being dispatched.
         self._granting: list[EarlyWriter] = []
         self._found: list[tuple[int, int]] = []
-        #: What is dispatched to; only its answer may be kept for the end of its doRead.
+        #: The selectable that is called; only its answer may be kept for the end of its doRead.
         self._current: Any = None
-        #: A KeyboardInterrupt or SystemExit that is to leave once what is under way is done.
+        #: A KeyboardInterrupt or SystemExit to raise once the present dispatch is done.
         self.interrupt: BaseException | None = None
-        #: In which of its selectables' contexts it is.
+        #: The contexts of its selectables that are entered at present.
         self.contexts = Contexts()
         Context().run(super().__init__)
         if POLLER == "_poller":
@@ -89,13 +89,13 @@ class LeanReactor(PollReactor):
 
     @property
     def is_closed(self) -> bool:
-        """Whether the reactor's own descriptors have been given back."""
+        """Whether the reactor's own descriptors are closed."""
         return POLLER not in vars(self)
 
     def close(self) -> None:
-        """Give back the reactor's own descriptors; for one that does not run. Idempotent.
+        """Close the descriptors of a reactor that does not run. Idempotent.
 
-        The next use of its poller, whatever it is, makes a new one.
+        The next use of its poller, by whichever method, makes a new one.
         """
         if self.is_closed:
             return
@@ -107,7 +107,7 @@ class LeanReactor(PollReactor):
         vars(self).pop(POLLER).close()
 
     def _reopen(self) -> Any:
-        """Undo :meth:`close`: a new poller, which watches what is still to be watched."""
+        """Undo :meth:`close`: a new poller, which watches the same descriptors."""
         poller = vars(self)[POLLER] = new_poller()
         reads, writes = list(self._reads), list(self._writes)
         left = dict(self._selectables)
@@ -132,10 +132,10 @@ class LeanReactor(PollReactor):
         super().addWriter(writer)
 
     def doPoll(self, timeout: float | None) -> None:
-        """Wait ``timeout`` seconds at the most (None: for ever), then do all that is ready."""
+        """Wait up to ``timeout`` seconds (None: for ever), then call whatever is ready."""
         events = self._poller.poll(-1 if timeout is None else timeout, len(self._selectables))
-        # A poll within a callback of another one: what that one has found may be done by now, or
-        # its descriptor another file. Whatever is left is found again.
+        # This may be a poll within a callback of another poll. Events of the outer one may be done
+        # by now, or their numbers be other files. Those that are left are found again.
         self._found.clear()
         self._found = events
         if events:
@@ -143,8 +143,8 @@ class LeanReactor(PollReactor):
         if self.interrupt is not None:
             self.raise_interrupt()
 
-    # Twisted sets its poller on the instance, where Python finds it first. Once it is closed there
-    # is none, and whatever asks for it comes here: the one place where the reactor is reopened.
+    # Twisted sets its poller on the instance, where Python finds it first. After close() there is
+    # none, and each use of it comes here: the one place where the reactor is reopened.
     if POLLER == "_poller":
         doIteration = doPoll
         _poller = functools.cached_property(_reopen)
@@ -159,7 +159,7 @@ class LeanReactor(PollReactor):
         """Have ``stream`` write out once the present callback has returned.
 
         Returns:
-            What it will be called with: the batch that it is in.
+            The batch that it is in, with which it will be called.
         """
         self._early.append(stream)
         return self._early
@@ -168,25 +168,25 @@ class LeanReactor(PollReactor):
         """Have all streams write out that asked for it by :meth:`write_early`.
 
         Raises:
-            KeyboardInterrupt, SystemExit: once all have, when a producer has raised it.
+            KeyboardInterrupt, SystemExit: A producer has raised it; all streams have written.
         """
         self._write_batch()
         if self.interrupt is not None:
             self.raise_interrupt()
 
     def raise_interrupt(self) -> None:
-        """Raise the interrupt that has waited, if there is one."""
+        """Raise the interrupt that was kept, if there is one."""
         interrupt, self.interrupt = self.interrupt, None
         if interrupt is not None:
             try:
                 raise interrupt
             finally:
-                interrupt = None  # it holds this frame
+                interrupt = None  # its traceback refers to this frame
 
     def guard(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """A function for Twisted to call where it would log an interrupt: that one waits instead.
+        """Wrap a function that Twisted calls, and keep an interrupt that Twisted would only log.
 
-        It leaves with the turn that is under way, or comes next.
+        The interrupt is raised at the end of the present turn, or of the next one.
         """
 
         def guarded(*args: Any, **kw: Any) -> Any:
@@ -199,7 +199,7 @@ class LeanReactor(PollReactor):
         return guarded
 
     def _write_batch(self) -> None:
-        """As :meth:`flush`; an interrupt waits."""
+        """Do what :meth:`flush` does, but keep an interrupt."""
         batch, self._early = self._early, []
         self._granting = batch
         while not self._write_rest(batch):
@@ -207,7 +207,7 @@ class LeanReactor(PollReactor):
         self._granting = []
 
     def _write_rest(self, batch: list[EarlyWriter]) -> bool:
-        """Write out what is left of a batch, up to an interrupt; whether there was none."""
+        """Write out what is left of a batch, up to an interrupt; True if there was none."""
         try:
             for stream in batch:
                 if stream.early is batch:
@@ -226,7 +226,7 @@ class LeanReactor(PollReactor):
                 stream.early = self.write_early(stream)
 
     def write_out(self, stream: EarlyWriter, granted: object) -> None:
-        """Call ``stream.write_out``, and disconnect it if that says so."""
+        """Call ``stream.write_out``, and disconnect the stream if a reason is returned."""
         try:
             why = stream.write_out(granted)
         except (KeyboardInterrupt, SystemExit):
@@ -235,12 +235,12 @@ class LeanReactor(PollReactor):
             why = problem
             log.err()
         if why:
-            self.lose(stream, why, False)
+            self.disconnect(stream, why, False)
 
     def _dispatch(self, events: list[tuple[int, int]]) -> None:
-        """Do what the poller found, one selectable at a time, each in its contexts.
+        """Call what the poller found, one selectable at a time, each in its contexts.
 
-        What is written after an interrupt that waits for the end waits for the next turn.
+        Once an interrupt is kept, further writes wait for the next turn.
         """
         contexts = context.theContextTracker.currentContext().contexts
         around = contexts[-1]
@@ -276,7 +276,7 @@ class LeanReactor(PollReactor):
                     why, read = problem, False
                     its.run(log.err)
                 if why:
-                    its.run(self.lose, selectable, why, read)
+                    its.run(self.disconnect, selectable, why, read)
                 if self._early and self.interrupt is None:
                     entered[level] = None
                     self._write_batch()
@@ -304,9 +304,9 @@ class LeanReactor(PollReactor):
         return list(dict.fromkeys([*super().removeAll(), *early]))
 
     def _do_event(self, selectable: Any, fd: int, event: int) -> tuple[Any, bool]:
-        """Do what the poller found; why the selectable is lost, and whether by reading."""
+        """Call what the poller found; why the selectable is lost, and whether by reading."""
         if event & self._POLL_DISCONNECTED and not event & EPOLLIN:
-            # A reader that is told of a hang-up has read all there was: a clean end.
+            # A reader with a hang-up and no input has read everything: a clean end.
             reading = fd in self._reads
             return (CONNECTION_DONE if reading else CONNECTION_LOST), reading
         if selectable.fileno() == -1:
@@ -324,7 +324,7 @@ class LeanReactor(PollReactor):
         """Whether the poller watches ``selectable`` for input."""
         return selectable.fileno() in self._reads
 
-    def lose(self, selectable: Any, why: Any, read: bool) -> None:
+    def disconnect(self, selectable: Any, why: Any, read: bool) -> None:
         """Disconnect ``selectable``, of which ``read`` says whether it was reading."""
         try:
             self._disconnectSelectable(selectable, why, read)
@@ -364,7 +364,7 @@ if POLLER == "_poller":
 
 
 def _log_context(selectable: Any, around: list[dict[Any, Any]]) -> dict[Any, Any]:
-    """The context in which ``selectable`` logs; one that keeps it is given it.
+    """The context in which ``selectable`` logs; it is stored on those that keep theirs.
 
     Args:
         selectable: Whatever the poller has found ready.

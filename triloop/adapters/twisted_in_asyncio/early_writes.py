@@ -1,22 +1,21 @@
-"""Writes as soon as the callback that has written is over.
+"""Writes are sent as soon as the callback that made them returns.
 
 The stream transports of a :class:`TornadoReactor` are Twisted's own, with one difference: what a
 callback writes is sent as soon as that callback has returned, not after a round through the poller.
-Twisted asks to be told that the socket is writable (one ``epoll_ctl``), waits, writes, and takes
-the request back (another one); the socket of a connection that is not flooded is writable all the
-time.
+Twisted registers the socket for writing (one ``epoll_ctl``), waits, writes, and unregisters it
+(another one); but the socket of a connection that is not flooded is writable all the time.
 
-It is ``doWrite`` that is called early, and from the reactor, never from within ``write``. So
-everything keeps its order and its meaning: several writes of one callback leave in one ``send``;
-producers, half-close, ``loseConnection``, TLS and passed descriptors work as ever. Where the
-kernel does not take it all, the rest waits for the poller as before.
+``doWrite`` is called early, and by the reactor, never from within ``write``. So everything keeps
+its order and its meaning: several writes of one callback leave in one ``send``; producers,
+half-close, ``loseConnection``, TLS and passed descriptors work as in Twisted. Where the kernel does
+not take it all, the rest waits for the poller.
 
-So does what the kernel refuses. That a send fails says nothing of what the peer has sent before,
+So does what the kernel refuses. A send that fails says nothing about what the peer has sent before,
 and the poller reads before it writes. The connection ends when a polled write fails too and there
 is nothing left to read.
 
-What a protocol writes while it is handed what was read, its *answer*, is not even wished for
-where nothing else is under way; the end of ``doRead`` knows of it:
+What a protocol writes in ``dataReceived`` is its *answer*. Where nothing else is under way it needs
+no wish for a write: the end of ``doRead`` sends it:
 
 ::
 
@@ -46,21 +45,21 @@ from triloop.adapters.twisted_in_asyncio.contexts import InContext
 
 __all__ = ["BUFFERED", "OPEN", "STREAMED", "EarlyWriter"]
 
-#: The socket, or the kernel, has no room at present.
+#: The buffers of the socket or of the kernel are full.
 _FULL = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS)
 
 #: An early write that is due at the end of the connection's own doRead.
 _OWN = object()
 
-#: What becomes of an answer: see the table above.
+#: The states of an answer: see the table above.
 BUFFERED, OPEN, STREAMED = object(), object(), object()
 
 
 class EarlyWriter(InContext, tcp.Connection):
-    """A connection whose ``doWrite`` is called early, before the poller is bothered.
+    """A connection whose ``doWrite`` is called early, before the poller is asked.
 
-    Where its wish to write stands is one of three: it has none; it is *early*, to be granted at
-    the end of its own ``doRead`` or with a batch of the reactor's; or it is *polled*.
+    Its wish to write is in one of three states: there is none; it is *early*, to be granted at the
+    end of its own ``doRead`` or with a batch of the reactor's; or it is *polled*.
     """
 
     reactor: Any
@@ -109,7 +108,7 @@ class EarlyWriter(InContext, tcp.Connection):
         self.polled = True
 
     def _close_answer(self) -> None:
-        """Keep what was written apart from what comes now, which changes what a write means."""
+        """Separate what was written from what comes now, which changes the meaning of a write."""
         self.opening = BUFFERED
         if self.answer is OPEN or self.answer is STREAMED:
             self.answer = BUFFERED
@@ -127,7 +126,7 @@ class EarlyWriter(InContext, tcp.Connection):
         super().startTLS(*args, **kw)
 
     def doRead(self) -> Any:
-        """As Twisted's; then write what the protocol has answered."""
+        """Read as Twisted does; then write what the protocol has answered."""
         self.answer = BUFFERED
         try:
             why = super().doRead()
@@ -140,7 +139,7 @@ class EarlyWriter(InContext, tcp.Connection):
         return CONNECTION_LOST if why is CONNECTION_DONE and self.failed else why
 
     def _write_after_read(self) -> None:
-        """Write out at the end of ``doRead``, but not as its result: it is no end of reading.
+        """Write out at the end of ``doRead``. A failure is not the result of the read.
 
         What was written before the poll is polled, too, by now.
         """
@@ -149,10 +148,10 @@ class EarlyWriter(InContext, tcp.Connection):
         if not why and self.polled and not answers:
             why = self.doWrite()
         if why:
-            self.reactor.lose(self, why, False)
+            self.reactor.disconnect(self, why, False)
 
     def leave_to_poller(self) -> None:
-        """Have the poller see to what was written in a ``doRead`` that does not end as it should.
+        """Leave to the poller what was written in a ``doRead`` that does not end normally.
 
         It fails, perhaps by an interrupt; or the reactor is iterated within it.
         """
@@ -162,7 +161,7 @@ class EarlyWriter(InContext, tcp.Connection):
             self._poll()
 
     def write_out(self, granted: object | None) -> Any:
-        """Write early what there is; why the connection is lost, if it is.
+        """Write early what there is, and return why the connection is lost, if it is.
 
         Args:
             granted: The value of ``early`` that led here.
@@ -185,7 +184,7 @@ class EarlyWriter(InContext, tcp.Connection):
         return None
 
     def _write_out_in_full(self, granted: object | None) -> Any:
-        """Write early where more than a send is due. What is left to write is polled."""
+        """Write early where one send is not enough. The rest is left to the poller."""
         try:
             return None if self._sendmsgQueue else self.doWrite()
         finally:
@@ -193,9 +192,9 @@ class EarlyWriter(InContext, tcp.Connection):
                 self._poll()
 
     def _send(self) -> None:
-        """Send now what was written, as much as can be.
+        """Send as much as possible of what was written.
 
-        There is something, and nothing is left of earlier sends.
+        There is something to send, and nothing is left of earlier sends.
         """
         chunks = self._tempDataBuffer
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -212,9 +211,9 @@ class EarlyWriter(InContext, tcp.Connection):
             self._poll()
 
     def doWrite(self) -> Any:
-        """As Twisted's, but what fails early is left to the poller, and input comes first.
+        """Write as Twisted does, but leave an early failure to the poller, and read input first.
 
-        A producer that is interrupted is asked again when the loop is run on.
+        A producer that is interrupted is asked again when the loop runs again.
         """
         producer = self.producer
         asks = producer is not None and (not self.streamingProducer or self.producerPaused)
@@ -263,7 +262,7 @@ class EarlyWriter(InContext, tcp.Connection):
             return 0 if self._may_send_later(problem) else CONNECTION_LOST
 
     def _may_send_later(self, problem: OSError) -> bool:
-        """Take note of the failure of a send."""
+        """Note that a send has failed."""
         if problem.errno in _FULL:
             return True
         # A broken pipe leaves an end of input as it is: it is no news from the peer.

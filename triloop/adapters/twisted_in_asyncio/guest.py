@@ -18,7 +18,7 @@ class ReactorGuest:
         return int(self._reactor.descriptor())
 
     def deadline(self) -> float | None:
-        """Seconds until the next timed call; 0 also for calls of other threads and a stop."""
+        """Seconds until the next timed call; 0 also if a call of another thread or a stop waits."""
         reactor = self._reactor
         if not reactor._started:
             return None

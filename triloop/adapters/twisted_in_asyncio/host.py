@@ -15,8 +15,8 @@ from triloop.protocol import Callback, Cancellable
 __all__ = ["AsyncioHost", "asyncio_loop", "check_host", "named"]
 
 
-#: Whose ``run_forever`` refuses to run within itself. The loops of GUIs do not, nor do those that
-#: nest_asyncio has patched.
+#: Modules of loops that refuse to run within their own callbacks. The loops of GUIs do not, nor do
+#: loops that nest_asyncio has patched.
 _NEVER_NESTED = ("asyncio.", "uvloop.", "triloop.")
 
 
@@ -33,7 +33,7 @@ class _Reader:
 
     def cancel(self) -> None:
         host_loops.discard(self._loop)
-        # A closed loop has forgotten its readers, and would rather raise than say so.
+        # A closed loop has no readers any more, and raises.
         if not self._loop.is_closed():
             self._loop.remove_reader(self._fd)
 
@@ -62,12 +62,12 @@ class AsyncioHost:
         return _Reader(self.loop, fd, callback)
 
     def interrupt(self, reason: BaseException) -> None:
-        """Raise ``reason``: out of an asyncio callback it leaves through ``run_forever``."""
+        """Raise ``reason``: from an asyncio callback it reaches the caller of ``run_forever``."""
         raise reason
 
 
 def check_host(loop: asyncio.AbstractEventLoop) -> None:
-    """See that ``loop`` can be a host.
+    """Check that ``loop`` can be a host.
 
     Raises:
         RuntimeError: It is closed, or runs in another thread.
@@ -84,7 +84,7 @@ def check_host(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _check_add_reader(loop: asyncio.AbstractEventLoop) -> None:
-    """See by trial whether ``loop`` can watch descriptors: all loops have the methods."""
+    """Try whether ``loop`` can watch descriptors: all loops have the methods, not all work."""
     reading, writing = socket.socketpair()
     with reading, writing:
         try:
@@ -99,10 +99,10 @@ def _check_add_reader(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _never() -> None:
-    """Nobody writes to the other end."""
+    """Never called: nothing is written to the other end."""
 
 
-#: Older ones may hand a response to another request than its own.
+#: Older versions may deliver a response to the wrong request.
 _GOOD_UVLOOP = (0, 23)
 
 _warned_of_uvloop = False
@@ -126,7 +126,7 @@ def _check_uvloop(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def asyncio_loop(io_loop: IOLoop | asyncio.AbstractEventLoop | None) -> asyncio.AbstractEventLoop:
-    """The asyncio loop that is meant by ``io_loop``."""
+    """The asyncio loop for ``io_loop``: itself, that of an IOLoop, or the current one for None."""
     if io_loop is None:
         running = asyncio._get_running_loop()
         io_loop = running if running is not None else _current_io_loop()
@@ -139,12 +139,12 @@ def asyncio_loop(io_loop: IOLoop | asyncio.AbstractEventLoop | None) -> asyncio.
 
 
 def _current_io_loop() -> IOLoop:
-    """Tornado's current loop, which is made if there is none: that is meant, and no oversight."""
+    """Tornado's current loop. If there is none it is made on purpose, so without a warning."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "There is no current event loop", DeprecationWarning)
         return IOLoop.current()
 
 
 def named(loop: asyncio.AbstractEventLoop) -> str:
-    """A loop's name, by which two of a kind can be told apart."""
+    """A loop's repr and address, so that two loops of a class differ."""
     return f"{loop!r} at {id(loop):#x}"

@@ -26,7 +26,7 @@ from triloop.states import Action, Event, Lifecycle, Refusal, RefusedError
 
 __all__ = ["HostedReactor"]
 
-#: What Twisted calls what the lifecycle refuses.
+#: Twisted's exception for each refusal of the lifecycle.
 _ERRORS: dict[Refusal, type[Exception]] = {
     Refusal.ALREADY_RUNNING: error.ReactorAlreadyRunning,
     Refusal.NOT_RUNNING: error.ReactorNotRunning,
@@ -43,7 +43,7 @@ _REASONS = {
 
 
 class _AsyncioReactor(AsyncioSelectorReactor):
-    """Twisted's reactor on asyncio by name, for those who ask; it works as any PosixReactorBase."""
+    """Twisted's reactor on asyncio, for isinstance() only; it works as any PosixReactorBase."""
 
     callFromThread = PosixReactorBase.callFromThread  # type: ignore[assignment]  # one is untyped
     crash = PosixReactorBase.crash
@@ -53,8 +53,8 @@ class _AsyncioReactor(AsyncioSelectorReactor):
 class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor):
     """Twisted's own poll reactor, run by an asyncio loop from its start to its end.
 
-    All that starts and ends it is an event, handed to its :class:`~triloop.states.Lifecycle`; what
-    that has it do is in the methods that :meth:`_actions` names.
+    Whatever starts or ends it is an event for its :class:`~triloop.states.Lifecycle`. The actions
+    of the lifecycle are the methods that :meth:`_actions` names.
 
     Args:
         loop: The loop to run in.
@@ -70,18 +70,18 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
         self._asyncioEventloop = loop
         self._is_debug = loop.get_debug()
         self._restartable = restartable
-        #: Whether somebody else runs the loop, which then goes on after the reactor's end.
+        #: Whether other code runs the loop, which then goes on after the reactor's end.
         self._visits = False
         self._iterating = False
         self._handles_signals = False
-        #: The thread whose loops it starts with.
+        #: The thread in whose loops it starts.
         self._home = threading.get_ident()
         self._start_handle: asyncio.Handle | None = None
-        #: Other loops that will have it when they are run.
+        #: Other loops in which it waits for their start.
         self._awaited: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
         self._winding = Winding(self._wound, restartable=restartable)
         self.lifecycle = Lifecycle(self._actions())
-        #: Its users in a loop that somebody else runs.
+        #: Its users in a loop that other code runs.
         self.visit = Visit(self, self.lifecycle)
         self._guest = ReactorGuest(self)
         self._embedding = Embedding(AsyncioHost(loop), self._guest)
@@ -91,9 +91,10 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
     # The loop
 
     def follow(self) -> None:
-        """Move to the running loop, if that is another one than the reactor's own.
+        """Move to the running loop, if that is not the reactor's own.
 
-        Where none runs, the reactor waits in the current loop too: whichever runs first has it.
+        Where none runs, the reactor also waits in the current loop, and starts in the one that runs
+        first.
 
         Raises:
             RuntimeError: The reactor runs in another loop than the running one; in debug mode
@@ -132,7 +133,7 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
             )
 
     def _await_current_loop(self) -> None:
-        """Be there when the current loop is run, which may be another one by now."""
+        """Wait in the current loop, which may have changed, for its start."""
         current, loop = current_loop(), self._asyncioEventloop
         if current is None or current is loop or current.is_closed():
             if loop.is_closed():
@@ -144,7 +145,7 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
 
     @property
     def next_loop(self) -> asyncio.AbstractEventLoop:
-        """The loop that is likely to run it next: its own; the current one, if it has run there."""
+        """The loop that is likely to run it next: its own, or the current one if that is over."""
         own, current = self._asyncioEventloop, current_loop()
         is_past = own.is_closed() or (self.lifecycle.has_run and not own.is_running())
         if is_past and current is not None and not current.is_closed():
@@ -152,7 +153,7 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
         return own
 
     def expect(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Start with ``loop``, which is likely to be run next, if anything waits for that."""
+        """Start with ``loop``, which is likely to run next, if anything waits for the reactor."""
         own = self._asyncioEventloop
         if loop is own or own.is_running() or threading.get_ident() != self._home:
             return
@@ -165,7 +166,7 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
             Context().run(loop.call_soon, self._arrive, loop)
 
     def _arrive(self, loop: asyncio.AbstractEventLoop) -> None:
-        """A loop runs in which the reactor has waited."""
+        """Start in a loop that has begun to run and in which the reactor has waited."""
         if loop in self._awaited:
             self._awaited.discard(loop)
             if not self._asyncioEventloop.is_running() and is_waited_for(self):
@@ -211,7 +212,7 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
         """Run the loop, and the reactor in it, until ``stop()``.
 
         Args:
-            installSignalHandlers: Whether SIGINT and SIGTERM shall stop the reactor.
+            installSignalHandlers: Whether SIGINT and SIGTERM stop the reactor.
 
         Raises:
             twisted.internet.error.ReactorAlreadyRunning: The loop runs already; the reactor does
@@ -252,27 +253,27 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
             raise self._error(refused.refusal) from None
 
     def crash(self) -> None:
-        """Leave the loop at once, and end its run if that began with this reactor's."""
+        """Leave the loop at once, and end the loop's run if ``run()`` of this reactor began it."""
         self._check_thread()
         self.lifecycle.handle(Event.CRASH)
 
     def fireSystemEvent(self, eventType: str) -> None:
         """See :meth:`twisted.internet.interfaces.IReactorCore.fireSystemEvent`.
 
-        The last thing that the shutdown does is to close the reactor's own descriptors.
+        The last step of the shutdown closes the reactor's own descriptors.
         """
         self._check_thread()
         if eventType == "shutdown":
             self.lifecycle.handle(shutdown_event(self))
         else:
             super().fireSystemEvent(eventType)
-        if eventType != "startup":  # of which an interrupt leaves in the first turn
+        if eventType != "startup":  # an interrupt of that leaves in the first turn
             self.raise_interrupt()
 
     def close(self) -> None:
-        """Give back the reactor's own descriptors, unless it runs. Idempotent.
+        """Close the reactor's own descriptors, unless it runs. Idempotent.
 
-        The next use gets it new ones.
+        The next use opens new ones.
         """
         self.lifecycle.handle(Event.CLOSE)
 
@@ -281,7 +282,7 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
         return self._winding.at_exit()
 
     def _hand(self, event: Event) -> None:
-        """Hand an event over, and raise Twisted's error where it is refused."""
+        """Pass an event to the lifecycle, and raise Twisted's error where it is refused."""
         try:
             self.lifecycle.handle(event)
         except RefusedError as refused:
@@ -297,7 +298,7 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
         )
         return _ERRORS[refusal](reason)
 
-    # What its lifecycle has it do
+    # The actions of its lifecycle
 
     def _actions(self) -> dict[Action, Callable[[], object]]:
         return {
@@ -353,7 +354,7 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
         self._end_with_loop()
 
     def _end_with_loop(self) -> None:
-        """Have the end of a loop that somebody else runs be the end of the reactor."""
+        """End the reactor together with a loop that other code runs."""
         if self._visits and self._started:
             self.visit.end_with(self._asyncioEventloop)
 
@@ -387,9 +388,9 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
         self._unschedule()
         self._awaited.clear()
         if self._restartable or self._visits:
-            self.forget_timed_calls()  # they would happen in the next run
+            self.drop_timed_calls()  # they would happen in the next run
         if not self.is_closed:
-            # Twisted's are used up, and the reactor may be started, and shut down, again.
+            # Twisted's triggers have been fired, and the reactor may be started again.
             for end in (self.crash, self.disconnectAll):
                 super().addSystemEventTrigger("during", "shutdown", Context().run, end)
         super().close()
@@ -400,7 +401,7 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
     def _stopThreadPool(self) -> None:
         pool = self.threadpool
         if self._visits and pool is not None:
-            # In a loop that goes on, nobody may wait for the threads here.
+            # The loop goes on, so it must not be blocked to join the threads.
             self.visit.retire(pool, self._asyncioEventloop)
             self.threadpool = no_pool()
         super()._stopThreadPool()

@@ -13,7 +13,7 @@ from twisted.internet.main import installReactor
 from triloop.adapters.twisted_in_asyncio.names import serves_twisted
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
 from triloop.origins import described, remember
-from triloop.private.runners import tell_of_loops
+from triloop.private.runners import watch_loops
 from triloop.private.scrapy import wanted_loop
 
 __all__ = ["install"]
@@ -32,9 +32,9 @@ def install(
     Args:
         io_loop: A Tornado IOLoop, an asyncio loop, or None for the current one.
         restartable: Whether ``reactor.run()`` may be called again after ``reactor.stop()``.
-        resolver: Whether Twisted and Tornado shall look names up by
-            :class:`triloop.TwistedResolver`, without threads; that is
-            ``Resolver.configure("triloop.TwistedResolver")``, unless it was configured before.
+        resolver: Whether Twisted and Tornado look names up by :class:`triloop.TwistedResolver`,
+            without threads; this calls ``Resolver.configure("triloop.TwistedResolver")``, unless
+            the application has configured such a resolver before.
 
     Returns:
         The reactor.
@@ -51,14 +51,14 @@ def install(
     reactor = TornadoReactor(io_loop, restartable=restartable)
     remember(reactor)
     installReactor(reactor)
-    tell_of_loops(_expect)
+    watch_loops(_expect)
     if resolver and not serves_twisted(Resolver.configured_class()):
         Resolver.configure("triloop.TwistedResolver")
     return reactor
 
 
 def _expect(loop: asyncio.AbstractEventLoop) -> None:
-    """Have the global reactor start with ``loop``, in which what waits for it is to happen."""
+    """Have the global reactor start with ``loop``, if something waits for the reactor."""
     reactor = sys.modules.get("twisted.internet.reactor")
     if isinstance(reactor, TornadoReactor):
         reactor.expect(loop)

@@ -1,4 +1,4 @@
-"""The name resolver of a TornadoReactor: Tornado's, where that can serve Twisted as well."""
+"""The name resolver of a TornadoReactor: Tornado's, if it can serve Twisted too."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ __all__ = ["ConfiguredResolver", "serves_twisted"]
 
 
 def serves_twisted(resolver_class: type) -> bool:
-    """Whether a kind of Tornado's resolvers has ``hostname_resolver(reactor)``."""
+    """Whether a resolver class of Tornado's has ``hostname_resolver(reactor)``."""
     return hasattr(resolver_class, "hostname_resolver")
 
 
 @implementer(IHostnameResolver)
 class ConfiguredResolver:
-    """Asks as ``tornado.netutil.Resolver`` is configured to, or else as Twisted does by default.
+    """Uses the resolver that ``tornado.netutil.Resolver`` is configured to, or Twisted's default.
 
     Args:
-        reactor: The reactor to ask by.
-        default: Twisted's resolver, which asks in threads.
+        reactor: The reactor of the resolver.
+        default: Twisted's resolver, which uses threads.
     """
 
     def __init__(self, reactor: Any, default: IHostnameResolver) -> None:

@@ -32,12 +32,12 @@ class TornadoReactor(HostedReactor):
 
     It is Twisted's own poll reactor, nested: its epoll (or kqueue) descriptor is watched by
     the loop, which gives the reactor a turn whenever that is readable or a timed call is due.
-    Startup events fire when the loop starts to run, whoever starts it; ``reactor.run()`` runs
-    the loop. The reactor follows the running loop: used inside another one while its own does
+    Startup events fire when the loop starts to run, whichever call starts it; ``reactor.run()``
+    runs the loop. The reactor follows the running loop: used inside another one while its own does
     not run, it moves there.
 
-    It is an instance of Twisted's ``AsyncioSelectorReactor``, for those who ask, and shows the
-    loop as ``_asyncioEventloop``, as that one does.
+    It is an instance of Twisted's ``AsyncioSelectorReactor``, for code that checks, and has the
+    loop as ``_asyncioEventloop``, as that class does.
 
     As a context manager it is cleaned up at the end of the block; without one, call
     ``fireSystemEvent("shutdown")`` and ``disconnectAll()``.
@@ -49,7 +49,7 @@ class TornadoReactor(HostedReactor):
         restartable: Whether ``run()`` may be called again after ``stop()``.
 
     Raises:
-        TypeError: When ``io_loop`` is neither, or cannot watch descriptors.
+        TypeError: ``io_loop`` is neither, or cannot watch descriptors.
         RuntimeError: It is closed, or runs in another thread.
     """
 
@@ -63,7 +63,7 @@ class TornadoReactor(HostedReactor):
         *,
         restartable: bool = False,
     ) -> None:
-        #: The line that had it installed, if this is the global reactor.
+        #: The line that installed it, if this is the global reactor.
         self.installed_by: str | None = None
         self._children = ChildWatch(self, self._tell_process)
         super().__init__(asyncio_loop(io_loop), restartable=restartable)
@@ -101,7 +101,7 @@ class TornadoReactor(HostedReactor):
         Context().run(self._init_threads)
 
     def _init_threads(self) -> None:
-        """As Twisted's ``_initThreadPool``, with a pool that regards contexts."""
+        """As Twisted's ``_initThreadPool``, with a pool that keeps contexts."""
         self.threadpool = Threads(0, 10, "twisted.internet.reactor")
         self._threadpoolStartupID = self.callWhenRunning(self.threadpool.start)
         stop = self._stopThreadPool
@@ -120,9 +120,9 @@ class TornadoReactor(HostedReactor):
             self._iterate_loop(delay)
 
     def suspend_turn(self) -> None:
-        """Make ready to be iterated, or turned, in the middle of a turn: nothing waits for its end.
+        """Prepare to be iterated, or turned, in the middle of a turn: no work waits for its end.
 
-        Calls of threads that the turn has not come to, early writes and answers are given back.
+        Early writes, answers and calls of threads that the turn has not run yet are queued again.
         """
         self.requeue_thread_calls()
         self.keep_nothing_back()

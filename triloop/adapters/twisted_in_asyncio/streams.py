@@ -20,10 +20,10 @@ __all__ = ["StreamReactor"]
 
 
 class TCPStream(EarlyWriter):
-    """A TCP connection with as little as can be between the socket and its protocol."""
+    """A TCP connection with a short path from the socket to its protocol."""
 
     def doRead(self) -> Any:
-        """Hand what the socket has to the protocol; then write what that has answered."""
+        """Pass what the socket has to the protocol; then write what the protocol has answered."""
         try:
             data = self.socket.recv(self.bufferSize)
         except BlockingIOError:
@@ -134,10 +134,10 @@ class UNIXConnector(unix.Connector):
 
 
 class StreamReactor(LeanReactor):
-    """IReactorTCP, IReactorUNIX and IReactorSocket with the transports of this room."""
+    """IReactorTCP, IReactorUNIX and IReactorSocket with the transports of this module."""
 
     def keep_nothing_back(self) -> None:
-        """Keep nothing for the end of a callback that is to wait, maybe, for what comes of it."""
+        """Leave held-back writes to the poller: the present callback may wait for their effect."""
         self.break_off_flush()
         selectable = self._current
         if isinstance(selectable, EarlyWriter) and selectable.answer is not None:

@@ -28,7 +28,7 @@ class TimedCall(DelayedCall):
     """A DelayedCall that runs in the contextvars context in which it was made."""
 
     context: Context
-    #: Its number in the order of making.
+    #: Its number, counted as calls are made.
     number: int
     #: The number of its entry in the heap.
     entry: int
@@ -37,9 +37,9 @@ class TimedCall(DelayedCall):
 class DroppedCall(DelayedCall):
     """A DelayedCall that its reactor has dropped: it is cancelled, and behaves as such.
 
-    Twisted's own holders of a call (LoopingCall, deferLater, TimeoutMixin,
-    ReconnectingClientFactory) cancel it without a look, as a reactor of Twisted's keeps its calls
-    for ever. They are let through once, so that what they hold can be stopped.
+    Twisted's own users of a call (LoopingCall, deferLater, TimeoutMixin, ReconnectingClientFactory)
+    cancel it without a check, as Twisted's reactors keep their calls for ever. Their first
+    ``cancel()`` does not raise, so that they can be stopped.
     """
 
     _is_released = False
@@ -115,7 +115,7 @@ class TimedCalls(ReactorBase):
         """See :meth:`twisted.internet.interfaces.IReactorTime.getDelayedCalls`."""
         return list(self._pending.values())
 
-    def forget_timed_calls(self) -> None:
+    def drop_timed_calls(self) -> None:
         """Drop all pending calls: they will not happen, and are cancelled."""
         dropped = list(self._pending.values())
         self._heap.clear()
@@ -196,14 +196,14 @@ class TimedCalls(ReactorBase):
             self.wakeUp()
 
     def requeue_thread_calls(self) -> None:
-        """Leave to the next pass what this one has not come to."""
+        """Leave to the next pass the calls that this one has not run yet."""
         self.threadCallQueue[:0] = self._thread_calls
         self._thread_calls.clear()
 
     def _run_due(self) -> None:
-        """Run what is due; a call that is made meanwhile waits for the next pass.
+        """Run the calls that are due; a call that is made meanwhile waits for the next pass.
 
-        So does what is behind it in the heap, which cannot be long due: a new call is not due
+        So do the calls behind it in the heap. They cannot be long overdue: a new call is not due
         before now, unless it was reset into the past.
         """
         now, heap = self.seconds(), self._heap

@@ -1,4 +1,4 @@
-"""What wakes a reactor from another thread or a signal handler, also while it is being closed."""
+"""Wakes a reactor from another thread or a signal handler, also while the reactor is closed."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ __all__ = ["Waker"]
 
 @implementer(IReadDescriptor)
 class Waker:
-    """A socket pair to oneself.
+    """A socket pair that the reactor reads and other threads write to.
 
-    Twisted's own is a bare pair of descriptor numbers, for a reactor that never closes it: a
-    thread that comes late would write to whatever has that number by then. A closed socket knows
-    that it is closed.
+    Twisted's own is a pair of descriptor numbers, for a reactor that never closes it: a late thread
+    would write to whichever file has the number by then. A closed socket object raises instead.
     """
 
     disconnected = False
@@ -32,7 +31,7 @@ class Waker:
         return self._reading.fileno()
 
     def writing_fileno(self) -> int:
-        """The end where every byte that is written is a wake; -1 once closed."""
+        """The end to which each byte is written to wake the reactor; -1 once closed."""
         return self._writing.fileno()
 
     def logPrefix(self) -> str:
@@ -50,7 +49,7 @@ class Waker:
                 raise
 
     def doRead(self) -> None:
-        """Forget the wakes: what they were for is looked at in every turn."""
+        """Drop the bytes: every turn looks for calls of other threads anyway."""
         with contextlib.suppress(BlockingIOError):
             self._reading.recv(4096)
 

@@ -174,7 +174,7 @@ def _drop_calls(reactor: Any) -> None:
     calls = reactor.getDelayedCalls()
     _left.append([dict(vars(call)) for call in calls])
     if isinstance(reactor, TimedCalls):
-        reactor.forget_timed_calls()
+        reactor.drop_timed_calls()
     else:
         for queue in (reactor._pendingTimedCalls, reactor._newTimedCalls):
             queue.clear()
