@@ -10,7 +10,7 @@
 #   make canary               the quick tests with the pre-releases of everything underneath
 #   make test-gui             real dialogs of Qt and GTK; installs both, on a Debian
 #   make test-dns             names asked of nsd, unbound and dnsmasq, beside getaddrinfo; installs them, on a Debian
-#   make test-upstream        the upstream suites alone
+#   make test-upstream        the upstream suites alone, on every kind of loop and reactor
 #   make pythons              CPython 3.14 and 3.15 in .pythons, on a Debian that has neither
 #   make fuzz                 connections on our loops and the native ones, at random, for SECONDS=600
 #   make simulate             the engine alone, through a million orders of events (SCHEDULES)
@@ -54,7 +54,7 @@ test-quick: $(STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/unit tests/property tests/contract
 
 test-upstream: $(STAMP)
-	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/upstream
+	TRILOOP_UPSTREAM=all $(BIN)/python -m pytest $(PYTEST_ARGS) tests/upstream
 
 test-gui: $(STAMP)
 	.ci/gui $(BIN)/python
