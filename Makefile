@@ -13,6 +13,7 @@
 #   make test-upstream        the upstream suites alone, on every kind of loop and reactor
 #   make pythons              CPython 3.14 and 3.15 in .pythons, on a Debian that has neither
 #   make fuzz                 connections on our loops and the native ones, at random, for SECONDS=600
+#   make faults               system calls that fail, each in turn, on our loops and the native ones
 #   make simulate             the engine alone, through a million orders of events (SCHEDULES)
 #   make coverage             the tests, with a report of the lines and branches they missed
 #   make bench                every event loop side by side, by the CPU time of a request (BENCH_ARGS)
@@ -36,7 +37,7 @@ SCHEDULES ?= 1000000
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test test-await test-quick test-dns test-gui test-upstream pythons canary check lint types imports fragments engine test-all fuzz simulate coverage bench bench-docs bench-dns docs clean
+.PHONY: demo test test-await test-quick test-dns test-gui test-upstream pythons canary check lint types imports fragments engine test-all fuzz faults simulate coverage bench bench-docs bench-dns docs clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "triloop needs Python 3.10 or later; set PYTHON=...")'
@@ -107,6 +108,9 @@ canary: $(STAMP)
 	$(BIN)/nox --session canary
 
 # It ends with the seeds of the programs that differed, each a failure.
+faults: $(STAMP)
+	$(BIN)/python -m tests.property.faults.sweep
+
 fuzz: $(STAMP)
 	$(BIN)/python -m tests.property.stream_fuzzer --seconds $(SECONDS)
 

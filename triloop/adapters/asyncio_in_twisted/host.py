@@ -48,7 +48,11 @@ class _Reader:
         self._reactor = reactor
         self._fd = fd
         self.doRead: Any = callback
-        reactor._addInternalReader(self)
+        try:
+            reactor._addInternalReader(self)
+        except BaseException:
+            reactor._internalReaders.discard(self)
+            raise
 
     def fileno(self) -> int:
         return self._fd

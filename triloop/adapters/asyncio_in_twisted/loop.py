@@ -174,7 +174,10 @@ class ReactorEventLoop(ResolvingLoop):
         if not self._guest.visits:
             self._outer = self._enter()
         self._signals.claim()
-        self._embedding.attach()
+        try:
+            self._embedding.attach()
+        except OSError as reason:  # Twisted would log it, and this loop wait for ever
+            self._reactor.callLater(0, self._host.interrupt, reason)
 
     def _end(self) -> None:
         """The reactor runs no longer."""

@@ -335,6 +335,11 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
         self._is_debug = self._asyncioEventloop.get_debug()
         try:
             self._embedding.attach()
+        except BaseException:
+            self.lifecycle.handle(Event.CRASH)
+            self.lifecycle.handle(Event.REST)  # nothing has begun, and the next use tries again
+            raise
+        try:
             Context().run(super().startRunning, self._handles_signals)
         except BaseException:
             self.lifecycle.handle(Event.CRASH)
