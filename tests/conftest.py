@@ -20,7 +20,7 @@ from twisted.internet.base import DelayedCall
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
 from zope.interface import implementer
 
-#: Where asyncio (uvloop too) and Tornado report what nobody caught.
+#: Where asyncio (uvloop too) and Tornado report uncaught exceptions.
 ERROR_LOGS = ("asyncio", "concurrent.futures", "tornado.application", "tornado.general")
 DESCRIPTORS = Path("/proc/self/fd" if sys.platform == "linux" else "/dev/fd")
 
@@ -83,7 +83,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def _warmed_up() -> None:
     """What the libraries open once a process, and keep, is open before the first test."""
-    asyncio.set_event_loop(None)  # or Python before 3.12 makes one for whoever asks first
+    asyncio.set_event_loop(None)  # or Python before 3.12 makes one at the first use
     uvloop.new_event_loop().close()
     twisted.internet.tcp._reservedFD.reserve()
     # A collection, of which every strict test needs some, looks at what is younger than this.

@@ -1,8 +1,8 @@
 """The life of a reactor: what each event does in each state. The table is the machine.
 
-It knows no framework. A reactor hands it events, and it calls back for what there is to do; what an
-error is called in Twisted is for the reactor to know. Both directions use it: a TornadoReactor for
-its own life, and the host of a ReactorEventLoop for that of the reactor that it was given.
+It imports no framework. A reactor passes events to it, and it calls the reactor's actions; the
+reactor translates its errors to Twisted's. Both directions use it: a TornadoReactor for its own
+life, and the host of a ReactorEventLoop for the life of the reactor that it was given.
 
 ::
 
@@ -33,7 +33,7 @@ __all__ = [
 
 
 class State(enum.Enum):
-    """Where a reactor stands."""
+    """The states of a reactor."""
 
     #: It was not started, or was shut down and may be started again; the next use has it start.
     RESTING = "resting"
@@ -53,7 +53,7 @@ class State(enum.Enum):
 
 
 class Event(enum.Enum):
-    """What may be done to a reactor, and what may happen to it."""
+    """Calls on a reactor, and what may happen to it."""
 
     USE = "any use"
     RUN = "run()"
@@ -79,16 +79,16 @@ class Event(enum.Enum):
 
 
 class Action(enum.Enum):
-    """What a reactor does when the table says so."""
+    """The actions of a reactor, which the table calls for."""
 
     SCHEDULE = "have the loop start it"
     START = "fire the startup triggers, and take turns"
-    VISIT = "the same, in a loop that somebody else runs"
+    VISIT = "the same, in a loop that other code runs"
     CEDE = "leave the end of the loop to others"
     REATTACH = "take turns in the loop that it moved to"
     STOP = "note the stop, and have the present pass be the last"
     WIND_DOWN = "end what asyncio has in the loop, or say at once that there is nothing to end"
-    HURRY = "wait for that no longer"
+    CUT_SHORT = "wait for that no longer"
     FIRE = "fire the shutdown triggers"
     LEAVE = "leave the loop, and end its run if that is the reactor's own"
     CLOSE = "give back all descriptors"
@@ -161,7 +161,7 @@ TABLE: Final[Mapping[Event, Mapping[State, Step | Refusal]]] = {
     },
     Event.LEAVE: {
         State.RUNNING: _to(State.STOPPING, Action.STOP),
-        State.WINDING: _to(None, Action.HURRY),
+        State.WINDING: _to(None, Action.CUT_SHORT),
         # It was left in the middle of its work, and gets a proper end.
         State.CRASHED: _to(State.STOPPING, Action.VISIT, Action.STOP),
     },
@@ -170,7 +170,7 @@ TABLE: Final[Mapping[Event, Mapping[State, Step | Refusal]]] = {
         State.RUNNING: _to(State.STOPPING, Action.STOP),
         State.CRASHED: _to(State.ENDED, Action.STOP),  # so Twisted has it
         State.STOPPING: Refusal.NOT_RUNNING,
-        State.WINDING: _to(None, Action.HURRY),
+        State.WINDING: _to(None, Action.CUT_SHORT),
         State.SHUTTING: Refusal.NOT_RUNNING,
     },
     Event.CRASH: {
@@ -197,7 +197,7 @@ TABLE: Final[Mapping[Event, Mapping[State, Step | Refusal]]] = {
     },
     Event.PASSED: {
         **_each((State.RUNNING, State.STOPPING), _to(State.WINDING, Action.WIND_DOWN)),
-        # It is over already: somebody fires the shutdown by hand.
+        # It has ended already: the application fires the shutdown itself.
         **_each((State.WINDING, State.SHUTTING), _to(State.SHUTTING, Action.FIRE)),
     },
     Event.WOUND: {
@@ -270,7 +270,7 @@ class Lifecycle:
             self._actions[action]()
 
     def stop(self) -> None:
-        """Hand over ``stop()``: to the holder, where there is one.
+        """Handle ``stop()``, or call the holder in its place, where there is one.
 
         Raises:
             RefusedError: The reactor does not run, or stops already.
@@ -280,20 +280,20 @@ class Lifecycle:
         else:
             self.handle(Event.STOP)
 
-    def forget(self) -> None:
-        """Do nothing any more, whatever happens: the reactor belongs to others again."""
+    def release(self) -> None:
+        """Ignore all further events: the reactor is not followed any more."""
         self._actions = dict.fromkeys(Action, lambda: None)
         self.holder = None
 
     def fork(self) -> None:
-        """Begin anew in a child that ``os.fork`` has made; it starts there if it had or was to."""
+        """Reset in a child that ``os.fork`` has made; it starts there if it ran or was due."""
         self.has_run = False
         self.holder = None
         self.handle(Event.FORK)
 
 
 def outcome(state: State, event: Event) -> State | Refusal:
-    """Where an event leads in the end: once all is over that it sets off.
+    """The state that an event finally leads to, once everything that it starts is done.
 
     Args:
         state: The state before.
@@ -321,7 +321,7 @@ def outcome(state: State, event: Event) -> State | Refusal:
         Action.SCHEDULE: follow(Event.START) if event is not Event.USE else follow(),
         Action.STOP: follow(Event.PASSED),
         Action.WIND_DOWN: follow(Event.WOUND),
-        Action.HURRY: follow(Event.WOUND),
+        Action.CUT_SHORT: follow(Event.WOUND),
         Action.FIRE: leave_and_close,
     }
     life = Lifecycle(actions, state)

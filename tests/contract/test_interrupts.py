@@ -1,4 +1,4 @@
-"""KeyboardInterrupt and SystemExit, raised in any callback, leave through whoever runs."""
+"""KeyboardInterrupt and SystemExit, raised in any callback, leave through the call that runs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_out_of_asyncio_and_tornado_callbacks(
 ) -> None:
     left = {way: leaves_through(any_stage, way, exception) for way in ASYNCIO_WAYS}
     assert left == dict.fromkeys(ASYNCIO_WAYS, True)
-    # Nobody awaits the task that raised: asyncio says so, of the native loops' too.
+    # Nothing awaits the task that raised: asyncio says so, of the native loops' too.
     logged_errors.take("Task exception was never retrieved")
 
 

@@ -1,6 +1,6 @@
 """What can be seen never to happen is an error, at the line that asked for it.
 
-The table walks through all that the package shows: what does it do when nobody runs the loop, when
+The table walks through all that the package shows: what does it do when nothing runs the loop, when
 another one runs, when it is called in another thread, and when it is given what it cannot use?
 """
 

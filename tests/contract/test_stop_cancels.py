@@ -1,4 +1,4 @@
-"""What ``reactor.stop()`` cancels is no error of a Deferred that nobody waits for; the rest is."""
+"""What ``reactor.stop()`` cancels is not an unhandled error of its Deferred; other failures are."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ if sys.platform == "linux":
 
     REACTORS = {"epoll": EPollReactor, **REACTORS}
 
-#: The loops that are nobody's guest.
+#: The loops that are not guests.
 NATIVE_LOOPS: dict[str, Callable[[], Loop]] = {
     "asyncio": asyncio.new_event_loop,
     "uvloop": uvloop.new_event_loop,
@@ -90,7 +90,7 @@ class Kind:
         return self.guest_reactor or self.on_reactor
 
     def make_loop(self) -> Loop:
-        """The asyncio loop alone, for whoever makes his loops by a factory."""
+        """The asyncio loop alone, for programs that make their loops by a factory."""
         if self.on_reactor:
             return ReactorEventLoop(REACTORS[self.loop]())
         return NATIVE_LOOPS[self.loop]()
@@ -254,7 +254,7 @@ async def settle(future: asyncio.Future[T], result: Awaitable[T]) -> None:
     """Move the outcome of ``result`` to ``future``."""
     try:
         future.set_result(await result)
-    except Exception as problem:  # noqa: BLE001 - raised again by whoever asks the future
+    except Exception as problem:  # noqa: BLE001 - raised again by the future
         future.set_exception(problem)
 
 

@@ -220,7 +220,7 @@ def test_servers_that_are_not_there(options: str, machine: Machine, servers: Ser
 
 
 def test_errors_of_servers(machine: Machine, servers: Servers) -> None:
-    # unbound cannot reach what is delegated to nobody: SERVFAIL.
+    # unbound cannot reach what is delegated to no server: SERVFAIL.
     point_at(machine, servers, "unbound", "search .\noptions timeout:2 attempts:1\n")
     host = "x.lame.zone.test"
     assert by_the_c_library(host, INET) == by_us(host, INET) == socket.EAI_AGAIN

@@ -384,7 +384,7 @@ def works_in_uvicorn() -> None:
         config = uvicorn.Config(application, port=0, lifespan="off", log_level="error")
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve())
-        while not server.started:  # noqa: ASYNC110 - it tells nobody
+        while not server.started:  # noqa: ASYNC110 - it has no callback
             await asyncio.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
         replies = await asyncio.gather(*(fetch(f"http://127.0.0.1:{port}/") for _ in range(4)))

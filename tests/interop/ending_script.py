@@ -71,7 +71,7 @@ class Work:
         self.generator_closed = threading.Event()
         self.shutting_down = threading.Event()
         self.held: list[Any] = []
-        aftermath.work = self  # no part of it shall end because nobody holds it any more
+        aftermath.work = self  # no part of it shall end because nothing refers to it any more
 
     async def begin(self) -> None:
         loop = asyncio.get_running_loop()
@@ -153,7 +153,7 @@ async def main(cause: str, reactor: Any) -> None:
         reactor.callLater(0, shut_with, cause, reactor)
     else:
         asyncio.get_running_loop().call_soon(shut_with, cause, reactor)
-    # The end of the reactor is not the end of a loop that somebody else runs.
+    # The end of the reactor is not the end of a loop that other code runs.
     await asyncio.sleep(0.3 if cause == "reactor.stop" else PATIENCE)
 
 

@@ -178,7 +178,7 @@ def threads() -> None:
 
 
 def terminated() -> None:
-    """What a loop that ran in the parent wants with SIGTERM is no business of a child."""
+    """What a loop that ran in the parent wants with SIGTERM does not concern a child."""
     with opened() as reactor:
         loop = asyncio_loop()
         codes: list[int] = []
@@ -199,7 +199,7 @@ def terminated() -> None:
 
 
 def refused() -> None:
-    """A reactor that cannot be parted from the parent's says so."""
+    """A reactor that cannot be separated from the parent's says so."""
     host = asyncio.new_event_loop()
     reactor = AsyncioSelectorReactor(host)
     loop = triloop.ReactorEventLoop(reactor)
@@ -219,7 +219,7 @@ def refused() -> None:
 
 
 def refused_by_build() -> None:
-    """A uvloop that hides libuv cannot be parted from the parent's; its reactor says so."""
+    """A uvloop that hides libuv cannot be separated from the parent's; its reactor says so."""
     with opened() as reactor:
         libuv._libuv = object
 
@@ -259,7 +259,7 @@ def asyncio_tasks() -> None:
 
 
 def settings() -> None:
-    """The loop that takes the place of one is of the same mind."""
+    """The loop that takes the place of one has the same settings."""
     with opened() as reactor:
         loop = asyncio_loop()
         loop.set_debug(True)

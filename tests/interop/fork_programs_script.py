@@ -1,6 +1,7 @@
 """Children that only run another program: ``fork_programs_script.py CASE LOOP``.
 
-They are to get what they were to get, whoever makes them: each case checks for itself.
+Each has to get the descriptors that were meant for it, whichever code starts it. Each case checks
+that itself.
 """
 
 from __future__ import annotations

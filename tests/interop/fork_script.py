@@ -57,7 +57,7 @@ def report(**facts: Any) -> None:
 
 def open_world(name: str) -> Any:
     """The global reactor; the IOLoop is the current one."""
-    asyncio.set_event_loop(None)  # or Python before 3.12 makes one for whoever asks first
+    asyncio.set_event_loop(None)  # or Python before 3.12 makes one at the first use
     if name in {"asyncio", "uvloop"}:
         loop = asyncio.new_event_loop() if name == "asyncio" else uvloop.new_event_loop()
         loop.slow_callback_duration = 60
@@ -126,7 +126,7 @@ class Answers(LineOnlyReceiver):
 
 
 class Cat(ProcessProtocol):
-    """A child process that lives until nobody holds its standard input."""
+    """A child process that lives until its standard input is closed everywhere."""
 
     def processEnded(self, reason: Failure) -> None:
         report(cat=reason.value.exitCode)  # type: ignore[union-attr]

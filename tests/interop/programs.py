@@ -19,7 +19,7 @@ def run_program(programs: dict[str, Any]) -> None:
     """
     # Debug mode would tell of a busy machine.
     logging.getLogger("asyncio").addFilter(lambda record: "Executing" not in record.msg)
-    asyncio.set_event_loop(None)  # or Python before 3.14 makes one for whoever asks first
+    asyncio.set_event_loop(None)  # or Python before 3.14 makes one at the first use
     # Twisted keeps a spare descriptor for the day when there is none left, and never closes it.
     twisted.internet.tcp._reservedFD.reserve()
     program: Callable[[], object] = programs[sys.argv[1]]

@@ -92,7 +92,7 @@ async def beside_twisted(stage: Stage, runner: str) -> None:
 
 
 async def foreign_descriptor(stage: Stage) -> None:
-    """Somebody else takes the wake-up descriptor: the loop still hears, and so does he."""
+    """Other code takes the wake-up descriptor: the loop and that code both get the signal."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     heard = asyncio.Event()
@@ -112,7 +112,7 @@ async def foreign_descriptor(stage: Stage) -> None:
 
 
 async def set_before_the_run(stage: Stage, heard: asyncio.Event) -> None:
-    """Twisted takes SIGTERM when it begins to run, whoever has it; the loop's user keeps it."""
+    """Twisted takes SIGTERM when it begins to run; the loop keeps a handler of its user's."""
     by_another_process(signal.SIGTERM)
     await asyncio.wait_for(heard.wait(), PATIENCE)
     assert stage.loop.remove_signal_handler(signal.SIGTERM)
@@ -128,7 +128,7 @@ async def asyncio_signals(stage: Stage, runner: str) -> None:
 
 
 def kept_handler(handler: Any) -> None:
-    """A handler that was kept from during the run is none the worse for it."""
+    """A handler that was kept from during the run still works."""
     present = signal.getsignal(signal.SIGINT)
     signal.signal(signal.SIGINT, handler)
     try:

@@ -1,7 +1,7 @@
 """The ways in which the three worlds can share one process, for scripts that need it to themselves.
 
-A *stack* says who is whose guest, a *runner* who begins the run. The stacks whose names begin with
-"native" hold one world only: they show what users of that world expect.
+A *stack* says which loop is the guest of which, a *runner* what begins the run. The stacks with
+"native" in front of their names hold one world only: they show what users of that world expect.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class Workers:
             self.children.add(report["pid"])
 
     def load(self, port: int) -> set[int]:
-        """Who has answered; everybody must."""
+        """Which processes have answered; all of them must."""
         seen = set()
         for _ in range(BATCHES):
             with contextlib.ExitStack() as stack:
@@ -243,7 +243,7 @@ def test_forked_in_the_middle_of_a_run(world: str, how: str) -> None:
             assert seen <= workers.children | {workers.parent}
             assert len(seen) > 1
         assert_nothing_shared(workers)
-        # What the parent ends is at an end: nobody else holds a copy.
+        # What the parent ends is at an end: no other process holds a copy.
         asks.say("bye")
         assert asks.hear() == b""
         assert held.ask("drop") == b"dropped"

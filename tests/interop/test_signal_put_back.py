@@ -1,4 +1,4 @@
-"""A signal handler that somebody found in a loop's run, kept, and puts back when that is over."""
+"""A signal handler that other code found during a loop's run, kept, and puts back after it."""
 
 from __future__ import annotations
 

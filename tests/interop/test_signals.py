@@ -11,7 +11,7 @@ import pytest
 from tests.interop.scripts import PATIENCE, interrupt, run_script, start_script
 from tests.interop.stages import COMBINATIONS
 
-#: Who shows what is right for a runner.
+#: The stack that shows the right behaviour for a runner.
 NATIVE = {
     "asyncio": "native asyncio",
     "uvloop": "native uvloop",
@@ -91,7 +91,7 @@ def test_interrupt_of_a_busy_callback(stack: str, runner: str, world: str) -> No
         presses = 2
     elif world == "Twisted" and stack == "epoll" and runner != "reactor.run":
         # Twisted's own reactor would swallow what is raised in its callbacks: the run is told to
-        # end after this one, and only who insists breaks it off.
+        # end after this one, and only a second Ctrl-C interrupts it.
         end = interrupted(stack, runner, f"busy {world}", 2)
         assert end[:2] == (-signal.SIGINT, "KeyboardInterrupt"), end
         return

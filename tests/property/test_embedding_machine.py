@@ -1,4 +1,4 @@
-"""Whatever the order of events, the engine loses no wake-up, never spins and starves nobody."""
+"""Whatever the order of events, the engine loses no wake-up, never spins and starves no side."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Seven exceptions in every kind of callback, of both worlds: what leaves, and what goes on.
 
-On asyncio all is as on the native loop. On Twisted an interrupt leaves through whoever runs the
-loop, and the one that failed goes on, where Twisted's own reactor logs it and drops that one; all
-other exceptions are as there.
+On asyncio all is as on the native loop. On Twisted an interrupt leaves through the call that runs
+the loop, and the failed object goes on, where Twisted's own reactor logs it and drops the object;
+all other exceptions are as there.
 """
 
 from __future__ import annotations

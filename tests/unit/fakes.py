@@ -201,7 +201,7 @@ class FakeHost:
         return readable + due + self.pending() + self.called_from_threads() + own
 
     def _run(self, request: Request) -> None:
-        """Run what a nested pass has not run, nor anybody cancelled, since it was found."""
+        """Run what a nested pass has not run, and that was not cancelled, since it was found."""
         if not request.is_live():
             return
         request.done = not request.lasts

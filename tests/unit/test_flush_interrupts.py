@@ -1,4 +1,4 @@
-"""An interrupt out of a producer leaves, and takes nobody's writes with it."""
+"""An interrupt out of a producer leaves the run, and the other connections' writes are sent."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_interrupt_leaves_and_all_is_written(
         with pytest.raises(interrupt) as left:
             loop.run_until_complete(asyncio.sleep(10))
         assert left.value.args == (2,)
-        # Nobody else had to wait for the next run.
+        # The other connections did not have to wait for the next run.
         assert [peers[number].recv(100) for number in (0, 2, 3)] == [b"0", b"2", b"3"]
         loop.run_until_complete(asyncio.sleep(0.02))
         assert peers[1].recv(100) == b"piecepiece"

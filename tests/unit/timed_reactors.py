@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class OnFakeClock(ReactorBase):
-    """What both have in common; nobody polls here."""
+    """What both have in common; nothing is polled here."""
 
     def __init__(self, clock: FakeClock) -> None:
         self.wakes = 0

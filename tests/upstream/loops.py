@@ -59,7 +59,7 @@ def dispose_of(reactor: Any) -> None:
     if isinstance(reactor, EPollReactor):
         reactor._poller.close()
     vars(reactor).clear()
-    vars(reactor).update(running=False, _startedBefore=True)  # nobody is to end it any more
+    vars(reactor).update(running=False, _startedBefore=True)  # nothing may end it any more
 
 
 def make_asyncio_use(name: str) -> None:

@@ -19,7 +19,7 @@ __all__ = ["Winding", "end_tasks", "shutdown_event"]
 
 
 class Winding:
-    """The action ``WIND_DOWN`` of a reactor's lifecycle, and how it is broken off.
+    """The action ``WIND_DOWN`` of a reactor's lifecycle, and how it is cut short.
 
     Args:
         over: Called once all has ended, or is not waited for any more.
@@ -59,42 +59,42 @@ class Winding:
         reopen(loop)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        # It is cancelled where the loop's owner brings that to its end, and sees to the rest.
+        # It is cancelled where the loop's owner ends the loop, and takes the other steps itself.
         if task is self._task and not task.cancelled() and not self._at_exit:
-            self.hurry()
+            self.cut_short()
 
-    def hurry(self) -> None:
-        """Wait no longer."""
-        self.forget()
+    def cut_short(self) -> None:
+        """Stop waiting, and report the end."""
+        self.clear()
         self._over()
 
-    def forget(self) -> None:
-        """There is nothing to wait for any more. Idempotent."""
+    def clear(self) -> None:
+        """Stop waiting, without a report. Idempotent."""
         self._task = None
 
     def at_exit(self) -> asyncio.Task[None] | None:
-        """Leave the shutdown to the end of the process, and all that would take a thread.
+        """Leave the shutdown, and all that would need a thread, to the end of the process.
 
         Returns:
-            What is still to be waited for, in a loop whose run was ended in the middle of it.
+            The task that still winds the loop down, if the run was ended in the middle of it.
         """
         self._at_exit = True
         return self._task
 
 
 def shutdown_event(reactor: Any) -> Event:
-    """What it means that the shutdown of ``reactor`` is fired: its main loop does it, or a caller.
+    """The event for a shutdown of ``reactor``, by whether its main loop or a caller fires it.
 
-    Twisted's main loop forgets that ``stop()`` was called just now, and then fires it.
+    Twisted's main loop clears its note of a ``stop()``, and then fires the shutdown.
     """
     stopped = reactor._stopped and reactor._started and not reactor._justStopped
     return Event.PASSED if stopped else Event.SHUT_DOWN
 
 
 async def end_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel all other tasks, wait for them, and report what they raised instead of ending.
+    """Cancel all other tasks, wait for them, and report the exceptions that they raise instead.
 
-    A Deferred of such a task fails too. That it was cancelled is reported by nobody.
+    A Deferred of such a task fails too. Its cancellation is not reported.
     """
     tasks = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
     with unreported_cancellations():

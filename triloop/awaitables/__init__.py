@@ -1,8 +1,8 @@
-"""Deferred, Future, coroutine: each as each, and each awaited in every coroutine.
+"""Conversions between Deferreds, Futures and coroutines, and an ``await`` for each of them.
 
-Conversions carry the result, the very exception object with its traceback, and cancellation in
-both directions. Importing this package teaches Tornado to wait for a Deferred that a coroutine
-yields or a request handler awaits, and has errors about a plain ``await`` name the fix.
+Conversions carry the result, the same exception object with its traceback, and cancellation in
+both directions. After an import of this package Tornado waits for a Deferred that a coroutine
+yields or a request handler awaits, and errors about a plain ``await`` name the fix.
 
 Thread rule: all of it belongs to the thread of the event loop. Only a `concurrent.futures.Future`
 may complete elsewhere; what it completes with is delivered in the loop's thread.

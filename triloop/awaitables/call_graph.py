@@ -14,13 +14,13 @@ __all__ = ["Source", "begin_wait", "end_wait"]
 
 
 class Source:
-    """What cancels a Deferred by cancelling a Future, from which the Deferred has its result."""
+    """The canceller of a Deferred that gets its result from a Future: it cancels the Future."""
 
     future: asyncio.Future[Any]
 
 
 def begin_wait(deferred: Deferred[Any], task: asyncio.Task[Any] | None) -> Any:
-    """Note that ``task`` waits for the Future that ``deferred`` is of, if that is known.
+    """Note that ``task`` waits for the Future behind ``deferred``, if that is known.
 
     Returns:
         That Future, for :func:`end_wait`; None if there is nothing to be noted.
@@ -35,6 +35,6 @@ def begin_wait(deferred: Deferred[Any], task: asyncio.Task[Any] | None) -> Any:
 
 
 def end_wait(future: Any, task: asyncio.Task[Any] | None) -> None:
-    """Take it back."""
+    """Undo :func:`begin_wait`."""
     if sys.version_info >= (3, 14) and future is not None and task is not None:
         asyncio.future_discard_from_awaited_by(future, task)

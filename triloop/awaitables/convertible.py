@@ -1,4 +1,4 @@
-"""What can be awaited, and what is said about the rest."""
+"""Which objects can be awaited, and the error for all others."""
 
 from __future__ import annotations
 

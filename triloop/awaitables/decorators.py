@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def returns_deferred(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Deferred[T]]:
-    """Have an ``async def`` return a Deferred: for what Twisted calls and does not await.
+    """Have an ``async def`` return a Deferred: for functions that Twisted calls without ``await``.
 
     ::
 
@@ -52,8 +52,7 @@ def returns_future(function: Callable[P, Deferred[T]]) -> Callable[P, asyncio.Fu
         function: A function that returns a Deferred, such as one of ``inlineCallbacks``.
 
     Returns:
-        A function that returns a Future, which has what `as_future` says of it; to be called in the
-        loop's thread.
+        A function that returns a Future, as `as_future` does; to be called in the loop's thread.
     """
 
     @functools.wraps(function)

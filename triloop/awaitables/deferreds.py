@@ -19,7 +19,7 @@ __all__ = ["as_deferred"]
 
 
 def as_deferred(x: Convertible[T], *, eager: bool = False) -> Deferred[T]:
-    """Give ``x`` as a Deferred.
+    """Convert ``x`` to a Deferred.
 
     Called in the loop's thread. ``asyncio.CancelledError`` becomes
     ``twisted.internet.defer.CancelledError`` with the same message. Cancelling the Deferred
@@ -84,7 +84,7 @@ class Delivery(Source):
         self.cancel_source()
 
     def cancel_source(self) -> None:
-        """Cancel what the Future is to come to, or has come to: then nothing changes."""
+        """Cancel the Future; nothing changes if it is done."""
         self.future.cancel()
 
     def _ended(self, ended: bool) -> Any:

@@ -11,13 +11,13 @@ is_on = False
 
 
 class AwaitingAnything:
-    """What :func:`await_anything` gives: it can be undone, or used in a ``with``."""
+    """The result of :func:`await_anything`: it can be undone, or used in a ``with``."""
 
     def __init__(self, switched_on: bool) -> None:
         self._switched_on = switched_on
 
     def undo(self) -> None:
-        """Let things be as before that call. What runs already goes on as it began."""
+        """Undo the call. Coroutines that run already go on as they began."""
         global is_on  # noqa: PLW0603 - there is one Deferred class in a process
         if self._switched_on:
             is_on = self._switched_on = False
@@ -37,18 +37,18 @@ class AwaitingAnything:
 def await_anything() -> AwaitingAnything:
     """Have plain code await anything from now on, in every loop and reactor of this process.
 
-    ``await deferred`` works in every Task of asyncio, whoever made it. And what Twisted runs may
-    await what asyncio has: ``Deferred.fromCoroutine``, ``ensureDeferred`` and ``inlineCallbacks``,
-    and so ``react``, ``maybeDeferred``, trial and whatever else takes coroutines by way of them,
-    run them as Tasks. These begin at once, and go on as soon as a Deferred that they await has
-    fired, as Twisted has it; ``asyncio.current_task()`` and timeouts are right in them. Cancelling
-    their Deferred cancels what they wait for: a Deferred raises Twisted's ``CancelledError`` then,
-    a Future asyncio's. Where no asyncio loop can be found, Twisted drives them as ever.
+    ``await deferred`` works in every Task of asyncio, whichever library made it. Coroutines that
+    Twisted runs may await asyncio's awaitables: ``Deferred.fromCoroutine``, ``ensureDeferred`` and
+    ``inlineCallbacks``, and so ``react``, ``maybeDeferred``, trial and others that use them, run
+    coroutines as Tasks. These begin at once, and go on as soon as a Deferred that they await has
+    fired, as in Twisted; ``asyncio.current_task()`` and timeouts work in them. Cancelling their
+    Deferred cancels what they wait for: a Deferred then raises Twisted's ``CancelledError``, a
+    Future asyncio's. Where no asyncio loop can be found, Twisted drives them as usual.
 
     A second call changes nothing. Called in any thread, best before anything runs.
 
     Returns:
-        An object whose ``undo()`` takes it back, which the end of a ``with`` block does too.
+        An object with ``undo()``, which the end of a ``with`` block calls too.
     """
     global is_on  # noqa: PLW0603
     switched_on = not is_on

@@ -29,15 +29,15 @@ def as_future(
     name: str | None = None,
     context: Context | None = None,
 ) -> asyncio.Future[T]:
-    """Give ``x`` as an asyncio Future, which is Tornado's Future too.
+    """Convert ``x`` to an asyncio Future, which is Tornado's Future too.
 
     Called in the loop's thread. ``twisted.internet.defer.CancelledError`` becomes
-    ``asyncio.CancelledError`` with the same message. Cancelling the Future cancels ``x``; what
-    ``x`` still comes to after that is dropped.
+    ``asyncio.CancelledError`` with the same message. Cancelling the Future cancels ``x``; a later
+    result of ``x`` is dropped.
 
     A Deferred keeps its result, and its failure too, which counts as handled. So several Futures
-    of one Deferred have the same outcome; if one of them is cancelled, the Deferred is, and the
-    others have what it comes to then.
+    of one Deferred have the same outcome; if one of them is cancelled, the Deferred is cancelled,
+    and the others get its outcome.
 
     Args:
         x: A Deferred, an asyncio or concurrent Future, or anything awaitable. A coroutine runs as

@@ -1,4 +1,4 @@
-"""Results, errors and cancellation as each side has them."""
+"""Results, errors and cancellation, translated between the libraries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``await deferred`` as it stands in somebody's code.
+"""A plain ``await deferred`` in the code of an application.
 
 Twisted's Deferred yields itself there, which only Twisted's own driver of coroutines takes. Here
 it learns which Task may await it; for another, the error that asyncio raises names the fix.

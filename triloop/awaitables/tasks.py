@@ -67,7 +67,7 @@ def may_await_deferreds(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 def current_driver() -> Driver | None:
-    """What drives the current task, if it is not its loop."""
+    """The driver of the current task, if that is not its loop."""
     loop = asyncio._get_running_loop()
     task = None if loop is None else asyncio.current_task(loop)
     driver = None if task is None else _tasks.get(task)

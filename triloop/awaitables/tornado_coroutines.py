@@ -18,7 +18,7 @@ __all__ = ["install"]
 
 
 def install() -> None:
-    """Have Tornado make its Futures of Deferreds and of coroutines here."""
+    """Have Tornado convert Deferreds and coroutines to Futures by :mod:`triloop.awaitables`."""
     # A request handler runs as a coroutine, which awaits what the handler's methods return.
     for kind in (Deferred, types.CoroutineType):
         gen.convert_yielded.register(kind, _yielded)  # type: ignore[attr-defined]

@@ -1,8 +1,8 @@
 """The coroutines and generators that Twisted drives, run as Tasks if plain code may await anything.
 
-Twisted has one function through which ``Deferred.fromCoroutine``, ``inlineCallbacks`` and all that
-is built on them go; here is the one in its place. Without the switch it does what Twisted's does,
-and where that cannot wait for what a coroutine awaits, the error names the fix.
+In Twisted ``Deferred.fromCoroutine``, ``inlineCallbacks`` and all that is built on them call one
+function; this module replaces it. Without the switch the replacement does what Twisted's does, and
+if Twisted cannot wait for what a coroutine awaits, the error names the fix.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class _TaskDriver(Delivery):
         self._loop = loop
         coroutine = GeneratorSteps(x, self) if type(x) is GeneratorType else x
         task = begin_task(loop, coroutine, self)
-        # Twisted says nothing about a coroutine that nobody will ever go on with.
+        # Twisted says nothing about a coroutine that is never resumed.
         tasks.end_in_silence(task)
         super().__init__(task)
 

@@ -1,4 +1,4 @@
-"""What an ``await`` yields: to Twisted's driver a Deferred, to an asyncio Task a future."""
+"""The object that an ``await`` yields: a Deferred for Twisted's driver, a future for a Task."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Driver(Protocol):
-    """What runs a Task that goes on as soon as the Deferred that it awaits has fired."""
+    """Runs a Task that goes on as soon as the Deferred that it awaits has fired."""
 
     #: The await that the Task is at, if that is one of a Deferred.
     waiter: Waiter | None
@@ -117,7 +117,7 @@ class Waiter(Deferred[None]):
     def deferred_fired(self, result: Any) -> Any:
         """Take the result of a Deferred at this place of its chain, as a callback of it.
 
-        It stays with the Deferred for who comes next. So does a failure, which counts as handled.
+        The Deferred keeps it for later callbacks. It also keeps a failure, which counts as handled.
         """
         source: Any = self._source
         self._fire(result)
@@ -196,7 +196,7 @@ class Waiter(Deferred[None]):
 def await_deferred(
     deferred: Deferred[T], *, driver: Driver | None = None, translate: bool = False
 ) -> Generator[Any, Any, T]:
-    """Wait for ``deferred``, whoever drives the coroutine.
+    """Wait for ``deferred``, whichever library drives the coroutine.
 
     Args:
         deferred: What is waited for. Its result is the one at this place of its chain.
@@ -227,7 +227,7 @@ def await_deferred(
 def await_future(
     future: asyncio.Future[T], *, driver: Driver | None = None
 ) -> Generator[Any, Any, T]:
-    """Wait for ``future``, whoever drives the coroutine.
+    """Wait for ``future``, whichever library drives the coroutine.
 
     A cancelled Future raises the CancelledError of the driver's own library. See
     :func:`await_deferred` for ``driver``.

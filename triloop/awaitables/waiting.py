@@ -1,4 +1,4 @@
-"""An await of anything, whoever drives the coroutine."""
+"""An await of anything, whichever library drives the coroutine."""
 
 from __future__ import annotations
 

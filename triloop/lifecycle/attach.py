@@ -36,8 +36,8 @@ async def attached() -> AsyncIterator[TornadoReactor]:
         same interfaces.
 
     Raises:
-        RuntimeError: The global reactor runs in another loop, is about to stop, or is not one
-            of Triloop's.
+        RuntimeError: The global reactor runs in another loop, is about to stop, or is not one of
+            triloop's.
     """
     reactor = global_reactor()
     if not isinstance(reactor, TornadoReactor):
@@ -87,9 +87,9 @@ def _is_with(reactor: Any, loop: asyncio.AbstractEventLoop) -> bool:
 
 
 async def enter(reactor: TornadoReactor) -> None:
-    """Become a user of ``reactor`` in the running loop; back when its startup events have fired.
+    """Become a user of ``reactor`` in the running loop; return once its startup events have fired.
 
-    An end that is under way, because the last user before has left, is waited for.
+    If the last user has just left and the reactor is ending, wait for that first.
 
     Raises:
         RuntimeError: It runs in another loop, or is about to stop for another reason.

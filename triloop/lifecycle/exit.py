@@ -51,10 +51,10 @@ def _steps(loop: asyncio.AbstractEventLoop) -> tuple[_Step, ...]:
     return lambda: end_tasks(loop), loop.shutdown_asyncgens, loop.shutdown_default_executor
 
 
-def _take(loop: asyncio.AbstractEventLoop, them: tuple[_Step, ...]) -> None:
+def _take(loop: asyncio.AbstractEventLoop, steps: tuple[_Step, ...]) -> None:
     """Take some steps to the end of a loop, each even if the one before was interrupted."""
     with contextlib.ExitStack() as ending:
-        for step in reversed(them):  # the last to be pushed is the first to be taken
+        for step in reversed(steps):  # the last to be pushed is the first to be taken
             ending.callback(_take_one, loop, step)
 
 
@@ -75,10 +75,10 @@ def run_through(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]
 
 
 def _end_with_process() -> None:
-    """Do what nobody has done by the time that the interpreter exits, within a bound.
+    """When the interpreter exits, end what is left of reactors and loops, within a time limit.
 
-    No thread may be started any more: Python 3.12 refuses it. So threads are waited for here, and
-    not by others.
+    No thread may be started any more: Python 3.12 refuses it. So threads are joined here, without
+    helper threads.
     """
     if threading.current_thread() is threading.main_thread():
         reset_handlers(())  # a signal ends the process now, and not a reactor
@@ -102,7 +102,7 @@ def _end_with_process() -> None:
     # What concurrent.futures would do itself in a moment; its threads come before Twisted's end.
     concurrent.futures.thread._python_exit()
     for loop in loops:
-        reopen(loop)  # what was its executor has ended, and nobody needs to wait for it
+        reopen(loop)  # what was its executor has ended, and nothing needs to wait for it
     ending = _Ending(EXIT_SECONDS / 2)
     for reactor in guests:
         ending.attempt(_end_guest, reactor, ending)
@@ -120,22 +120,22 @@ class _Ending:
     def __init__(self, seconds: float) -> None:
         self._deadline = time.monotonic() + seconds
 
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Seconds until the bound; 0 when it has passed."""
         return max(0.0, self._deadline - time.monotonic())
 
     def give_up(self, what: object) -> None:
-        """Say on stderr what is not waited for any more."""
+        """Name on stderr what is not waited for any more."""
         sys.stderr.write(
             f"triloop: gave up on {what}: the end of a process waits {EXIT_SECONDS:g} seconds for "
             "reactors and loops\n"
         )
 
     def attempt(self, step: Callable[..., object], *args: Any) -> None:
-        """Take a step; whatever it raises is reported, and the next one is taken."""
+        """Take a step, and report an exception; the next step is taken in any case."""
         try:
             step(*args)
-        except BaseException:  # noqa: BLE001 - nobody is left to hear of it but stderr
+        except BaseException:  # noqa: BLE001 - only stderr is left to report it
             traceback.print_exc()
 
     def run(self, loop: asyncio.AbstractEventLoop, step: _Step) -> None:
@@ -150,10 +150,10 @@ class _Ending:
 
     def _finish(self, task: asyncio.Task[None], loop: asyncio.AbstractEventLoop) -> None:
         task.add_done_callback(lambda _: loop.stop())
-        bound = loop.call_later(self.left(), loop.stop)
+        bound = loop.call_later(self.seconds_left(), loop.stop)
         while not task.done():
             loop.run_forever()
-            if not task.done() and not self.left():
+            if not task.done() and not self.seconds_left():
                 self._leave_tasks(task, loop)
                 return
         bound.cancel()
@@ -171,7 +171,7 @@ class _Ending:
         """Have the threads of a reactor's pool end; they may still have calls for the reactor."""
         pool.adjustPoolsize(0, 0)
         while busy := [thread for thread in pool.threads if thread.is_alive()]:
-            if not self.left():
+            if not self.seconds_left():
                 for thread in busy:
                     self.give_up(f"{thread!r} of the thread pool of {reactor!r}")
                     leave_behind(thread)
@@ -203,7 +203,7 @@ def _end_host(reactor: Any, ending: _Ending) -> None:
     if pool is not None:
         pool.stop = _nothing  # it would wait for its threads without a bound
     reactor.callWhenRunning(reactor.stop)
-    bound = reactor.callLater(ending.left(), _leave, reactor, ending)
+    bound = reactor.callLater(ending.seconds_left(), _leave, reactor, ending)
     reactor.run(installSignalHandlers=False)
     if bound.active():
         bound.cancel()

@@ -49,7 +49,7 @@ def run(
 
     Raises:
         RuntimeError: Within a running loop.
-        TypeError: When ``main`` is no coroutine, or ``loop_factory`` makes no loop.
+        TypeError: ``main`` is not a coroutine, or ``loop_factory`` does not make a loop.
     """
     if not asyncio.iscoroutine(main):
         call = ": call it, and pass what it returns" if callable(main) else ""
@@ -107,7 +107,7 @@ async def _entered() -> Any:
 
 
 class _Main:
-    """The task that a loop is run for, and the ways it may be made to end."""
+    """The task that a loop is run for, and the ways to end it."""
 
     def __init__(self, task: asyncio.Task[T], loop: asyncio.AbstractEventLoop) -> None:
         self._task = task
@@ -148,7 +148,7 @@ class _Main:
     @contextlib.contextmanager
     def held(self, reactor: Any) -> Iterator[None]:
         """``reactor.stop()`` ends the task; the end of the reactor comes in its turn."""
-        # It may be Twisted's own on asyncio, whose life nothing here follows.
+        # It may be Twisted's own on asyncio, which has no lifecycle here.
         follower = reactor if isinstance(reactor, TornadoReactor) else self._loop
         lifecycle: Lifecycle = getattr(follower, "lifecycle", None) or Lifecycle({})
         lifecycle.holder = self._stop
@@ -159,7 +159,7 @@ class _Main:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM end the task, where nobody else has a handler for them."""
+        """SIGINT and SIGTERM end the task, unless other code has a handler for them."""
         wanted = {
             signal.SIGINT: (signal.default_int_handler, self._interrupt),
             signal.SIGTERM: (signal.SIG_DFL, self._terminate),

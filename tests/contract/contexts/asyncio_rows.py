@@ -149,7 +149,7 @@ async def after_executor(place: Place, see: See) -> None:
 
 
 async def after_set(place: Place, see: See) -> None:
-    """What a task sets stays set, whoever resolves what it awaits."""
+    """What a task sets stays set, whichever code resolves what it awaits."""
     token = var.set(OWN)
     future = place.loop.create_future()
     within(ANOTHER, place.loop.call_later, 0.01, future.set_result, None)

@@ -1,4 +1,4 @@
-"""A TornadoReactor's contexts: entered once, shared by nobody, kept by nobody else."""
+"""A TornadoReactor's contexts: entered once, never shared, and kept alive by nothing else."""
 
 from __future__ import annotations
 
@@ -254,7 +254,7 @@ def test_selectable_of_an_application(kind: type[Reader], context: str) -> None:
 
 
 def test_reader_that_is_added_again_keeps_its_context() -> None:
-    """Whoever resumes a paused producer does not become the one whom it works for."""
+    """The code that resumes a paused producer does not lend it its own context."""
 
     async def main(reactor: Any) -> None:
         seen = asyncio.get_running_loop().create_future()

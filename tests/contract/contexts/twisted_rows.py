@@ -78,7 +78,7 @@ def set_in(earlier: str, later: str) -> Callable[[See], Factory]:
 
 
 def lost_by_another(method: str) -> Callable[[See], Factory]:
-    """A factory whose connections are ended by somebody else."""
+    """A factory whose connections other code ends."""
 
     def end(protocol: Any) -> None:
         reactor = protocol.transport.reactor
@@ -253,7 +253,7 @@ def defer_to_thread(place: Place, see: See) -> None:
 
 
 def connect_by_name(place: Place, see: See) -> None:
-    """The answer of the resolver comes in the context of another, who has asked the same."""
+    """The resolver answers in the context of other code, which has asked for the same name."""
     address, port = peers.listening(peers.say)
 
     @implementer(IResolverSimple)

@@ -1,4 +1,4 @@
-"""What needs no asking, the search domains, and whom to ask in which loop."""
+"""Names that need no DNS, the search domains, and the servers to ask in which loop."""
 
 from __future__ import annotations
 

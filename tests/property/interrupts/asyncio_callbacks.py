@@ -163,7 +163,7 @@ async def in_exception_handler(stage: Stage, fail: Fail) -> Provoke:
 
 
 def send(far: socket.socket, data: bytes) -> None:
-    """Send to somebody who may be gone."""
+    """Send to a peer that may be gone."""
     with contextlib.suppress(OSError):
         far.sendall(data)
 

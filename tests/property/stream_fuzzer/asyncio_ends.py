@@ -194,7 +194,7 @@ class AsyncioScene(Scene):
         self.upgrades: list[asyncio.Future[Any]] = []
 
     def note_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Note an error that nobody caught."""
+        """Note an uncaught error."""
         problem = context.get("exception")
         self.errors.append(f"{context['message']}: {type(problem).__name__}")
 

@@ -210,7 +210,7 @@ def queued(sock: socket.socket, queue: int) -> int:
 class Rest:
     """Finds out whether nothing moves any more; asked once a pass of the loop.
 
-    Bytes that somebody is to read and does not are an error, after a while.
+    Bytes that an end should read and does not are an error, after a while.
     """
 
     def __init__(self, scene: Scene, passes: int) -> None:
@@ -244,7 +244,7 @@ class Scene:
         self.program = program
         self.activity = 0
         self.ends: list[tuple[End, End]] = []
-        #: Names of errors that nobody caught.
+        #: Names of uncaught errors.
         self.errors: list[str] = []
         self.outcome: list[Any] = []
 
@@ -296,7 +296,7 @@ class Scene:
             peer.send(peer.bytes_of(1))
 
     def is_moving(self) -> bool:
-        """Whether bytes are on their way to somebody who reads."""
+        """Whether bytes are on their way to an end that reads."""
         ways = [way for pair in self.ends for way in (pair, pair[::-1])]
         return any(end.is_open and peer.reads() and has_sent(end, peer) for end, peer in ways)
 

@@ -1,4 +1,4 @@
-"""Every test here sees to it that no error goes unheard."""
+"""Every test here fails on errors that are only reported."""
 
 from collections.abc import Iterator
 

@@ -32,7 +32,7 @@ class BoomError(Exception):
 
 @implementer(ILogObserver)
 class UnheardOf:
-    """The errors that Twisted and asyncio report because nobody handled them."""
+    """The errors that Twisted and asyncio report because they were not handled."""
 
     def __init__(self) -> None:
         self.reports: list[str] = []

@@ -66,7 +66,7 @@ def test_the_very_exception_is_carried_over_with_its_traceback(
                 source.errback(boom)
             else:
                 asyncio.get_running_loop().call_soon(source.errback, boom)
-            # Older Twisted drops the traceback of a failure that nobody handles yet.
+            # Older Twisted drops the traceback of a failure that is not handled yet.
             dropped = boom.__traceback__ is None
             with pytest.raises(BoomError) as raised:
                 await future

@@ -54,7 +54,7 @@ drivers = pytest.mark.parametrize(
     "drive", [*ASYNCIO.values(), *TWISTED.values()], ids=[*ASYNCIO, *TWISTED]
 )
 # Cancelling what gen.coroutine gives does not reach the coroutine; before Tornado 6.6, a coroutine
-# that waits for what somebody else cancels never goes on.
+# that waits for what other code cancels never goes on.
 cancellable = {name: drive for name, drive in (ASYNCIO | TWISTED).items() if name != "tornado"}
 may_be_told = ASYNCIO | TWISTED if tornado.version_info >= (6, 6) else cancellable
 

@@ -15,7 +15,7 @@ class LoopGuest:
     ``_thread_id`` and ``_run_once``. CPython's own tests, run on this loop, fail when one changes.
     """
 
-    #: CPython's ``_run_once`` is not made to be entered twice.
+    #: CPython's ``_run_once`` cannot be entered twice.
     suspend = None
 
     def __init__(self, loop: Any) -> None:

@@ -199,7 +199,7 @@ class ReactorHost:
             Action.START: self._begin,
             Action.STOP: self._followed.native("stop"),
             Action.WIND_DOWN: self._wind_down,
-            Action.HURRY: self._winding.hurry,
+            Action.CUT_SHORT: self._winding.cut_short,
             Action.FIRE: self._fire,
             Action.LEAVE: self._leave,
         }
@@ -222,11 +222,11 @@ class ReactorHost:
         self.reactor.callLater(0, self.lifecycle.handle, Event.WOUND)
 
     def _fire(self) -> None:
-        self._winding.forget()
+        self._winding.clear()
         self._followed.native("fireSystemEvent")("shutdown")
 
     def _leave(self) -> None:
-        self._winding.forget()
+        self._winding.clear()
         self._end()
 
     def run_over(self) -> None:
@@ -247,7 +247,7 @@ class ReactorHost:
             self.reactor.callLater(0, self.reactor.fireSystemEvent, "shutdown")
         self._in_use = False
         self._followed.release()
-        self.lifecycle.forget()
+        self.lifecycle.release()
         self._begin = self._end = _nothing
 
     def reset(self, *, can_run: bool) -> None:
@@ -258,7 +258,7 @@ class ReactorHost:
         """
         self.driving = False
         self._reason = None
-        self._winding.forget()
+        self._winding.clear()
         _driven.discard(self.reactor)
         self.lifecycle.fork()
         if can_run:
@@ -315,7 +315,7 @@ class ReactorHost:
         if self._reason is None:
             self._reason = reason
         if self.lifecycle.state is State.WINDING:
-            self._winding.hurry()
+            self._winding.cut_short()
         else:
             self.end_run()
 

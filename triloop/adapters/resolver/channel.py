@@ -15,7 +15,7 @@ _BATCH = 8192
 
 
 class _Noise:
-    """Bytes that nobody can guess, each given once."""
+    """Random bytes that cannot be guessed, each used once."""
 
     def __init__(self) -> None:
         self._bytes = b""
@@ -49,10 +49,10 @@ class Asked(Protocol):
         """A server has answered."""
 
     def failed(self, server: Server) -> None:
-        """A server cannot be reached, or talks nonsense."""
+        """A server cannot be reached, or its answers are malformed."""
 
     def interrupted(self, server: Server) -> None:
-        """A server has hung up after it answered others."""
+        """A server has closed the connection after it answered others."""
 
 
 class Channel:
@@ -76,7 +76,7 @@ class Channel:
         raise NotImplementedError
 
     def close(self) -> None:
-        """Give the socket back. Idempotent."""
+        """Close the socket. Idempotent."""
         raise NotImplementedError
 
     def forget(self, number: bytes) -> None:

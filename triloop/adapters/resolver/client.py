@@ -1,4 +1,4 @@
-"""The DNS client: keeps questions in bounds, and the sockets that they go by."""
+"""The DNS client: limits the questions under way, and keeps their sockets."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ class DnsClient:
             tcp.read()
 
     def close(self) -> None:
-        """Give up everything under way: its loop runs no more."""
+        """Abandon everything under way: its loop has stopped."""
         for channels in self._udp.values():
             for udp in channels[:]:
                 udp.close()
@@ -201,7 +201,7 @@ class DnsClient:
 
 
 def _reachable(addresses: Sequence[ServerAddress]) -> list[Server]:
-    """The servers whose addresses mean something on this machine."""
+    """The servers with an address that exists on this machine."""
     return [server for address in addresses if (server := _server(address)) is not None]
 
 

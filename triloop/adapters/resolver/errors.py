@@ -25,7 +25,7 @@ class AddressError(socket.gaierror, ValueError):
 
 
 class FamilyError(socket.gaierror, ValueError):
-    """What should be an address family is something else, a port mostly."""
+    """The argument for the address family is something else, mostly a port."""
 
 
 def resolution_error(code: int, subject: object) -> socket.gaierror:

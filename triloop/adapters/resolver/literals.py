@@ -1,4 +1,4 @@
-"""What needs no lookup: address literals, ports, services."""
+"""Arguments that need no lookup: address literals, ports, services."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Surroundings(Protocol):
         """The full names that a name may stand for, as of `candidates`."""
 
     def dns(self) -> tuple[DnsClient, ResolvConf]:
-        """Whom to ask, and what the configuration says."""
+        """The DNS client, and the settings of resolv.conf(5)."""
 
     def order(self, addresses: tuple[str, ...]) -> tuple[str, ...]:
         """The addresses, the most preferable first."""

@@ -62,7 +62,7 @@ class Asker(Protocol):
         """Give the answer to all that wait for it."""
 
     def drop(self, question: Question) -> None:
-        """Forget a question for which nobody waits."""
+        """Drop a question that has no waiters left."""
 
 
 class Question:

@@ -51,7 +51,7 @@ class ResolvConf:
 
     @cached_property
     def is_in_turn(self) -> bool:
-        """Whether one family is asked for after the other, for servers that cannot bear both."""
+        """Whether one family is asked for after the other, for servers that cannot handle both."""
         return not self.options.isdisjoint({"single-request", "single-request-reopen"})
 
     @cached_property

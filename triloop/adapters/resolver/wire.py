@@ -91,7 +91,7 @@ def pack(number: bytes, name: bytes, kind: int, options: bytes = OPT) -> bytes:
 
 
 def mixed_case(name: bytes, noise: bytes) -> bytes:
-    """Give each letter of a name a case that nobody can guess.
+    """Give each letter of a name a random case that cannot be guessed.
 
     Args:
         name: The labels of the name, in lower case.

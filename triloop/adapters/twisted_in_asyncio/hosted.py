@@ -194,7 +194,7 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
         self._iterating = self._handles_signals = False
         self._home = threading.get_ident()
         self.visit = Visit(self, self.lifecycle)
-        self._winding.forget()
+        self._winding.clear()
         self._awaited.clear()
         self._embedding.detach()
         self._unschedule()
@@ -309,7 +309,7 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
             Action.CEDE: self._cede,
             Action.STOP: self._stop,
             Action.WIND_DOWN: self._wind_down,
-            Action.HURRY: self._winding.hurry,
+            Action.CUT_SHORT: self._winding.cut_short,
             Action.FIRE: self._fire,
             Action.LEAVE: self._leave,
             Action.CLOSE: self._close,
@@ -377,12 +377,12 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
         self.callLater(0, self.lifecycle.handle, Event.WOUND)
 
     def _fire(self) -> None:
-        self._winding.forget()
+        self._winding.clear()
         super().addSystemEventTrigger("after", "shutdown", Context().run, self.close)
         super().fireSystemEvent("shutdown")
 
     def _leave(self) -> None:
-        self._winding.forget()
+        self._winding.clear()
         super().crash()
         self._embedding.detach()
         if not self._visits and self._asyncioEventloop.is_running():
@@ -407,6 +407,6 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
         pool = self.threadpool
         if self._visits and pool is not None:
             # The loop goes on, so it must not be blocked to join the threads.
-            self.visit.retire(pool, self._asyncioEventloop)
+            self.visit.end_pool(pool, self._asyncioEventloop)
             self.threadpool = no_pool()
         super()._stopThreadPool()

@@ -1,4 +1,4 @@
-"""A reactor in a loop that somebody else runs: who uses it there, and how it ends."""
+"""A reactor in a loop that other code runs: its users there, and its end."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _JOINING = 0.02
 class Visit:
     """Counts the users of a reactor in a loop that goes on without it, and shuts it down for them.
 
-    Twisted believes that a reactor ends with its process. Here the loop goes on: nobody may block
-    it to join threads, and the reactor can visit it, or another one, again.
+    In Twisted a reactor ends with its process. Here the loop goes on: it must not be blocked to
+    join threads, and the reactor can visit it, or another one, again.
 
     Args:
         reactor: The reactor.
@@ -65,7 +65,7 @@ class Visit:
         self._users += 1
 
     async def leave(self) -> None:
-        """Use it no longer; the last user shuts down what the first one has started."""
+        """Stop using it; the last user shuts down what the first one has started."""
         self._users -= 1
         if self._users or not self._started_by_users:
             return
@@ -74,7 +74,7 @@ class Visit:
         try:
             await asyncio.shield(self._ending)
         except asyncio.CancelledError:
-            # Half an end would be none: to break it off takes a second cancellation.
+            # A first cancellation does not stop the shutdown halfway; a second one does.
             await asyncio.wait([self._ending])
             raise
         finally:
@@ -105,7 +105,7 @@ class Visit:
         self.forget_loop()
         lifecycle.handle(Event.REST)
 
-    def retire(self, pool: ThreadPool, loop: asyncio.AbstractEventLoop) -> None:
+    def end_pool(self, pool: ThreadPool, loop: asyncio.AbstractEventLoop) -> None:
         """Have the threads of ``pool`` end.
 
         :meth:`shut_down` waits for that in ``loop``; at exit, the caller of that.
@@ -139,7 +139,7 @@ class Visit:
     # The loop's end
 
     def end_with(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Have the loop shut the reactor down before it is closed, if nobody else has by then.
+        """Have the loop shut the reactor down before it is closed, unless that is done by then.
 
         An asynchronous generator that is under way is the one thing that every loop's owner
         (asyncio.run, a Runner, uvloop.run) waits for before closing the loop.
@@ -197,5 +197,5 @@ class _NoPool:
 
 
 def no_pool() -> ThreadPool:
-    """What Twisted may stop in the place of a pool that is retired."""
+    """What Twisted may stop in the place of a pool that is ended elsewhere."""
     return cast("ThreadPool", _NoPool())

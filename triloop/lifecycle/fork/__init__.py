@@ -15,7 +15,7 @@ the child's reactors and loops are what they were before they ran::
     threads of a pool or an executor    | there are none; the pool makes its own when it is used
     stock loop that does not run        | the same loop, with its listening ports and what is ready
     stock loop that runs                | a new one of its class takes its place
-    uvloop                              | the same: it does not tell what it has in hand
+    uvloop                              | the same: it does not show what is scheduled on it
     ReactorEventLoop, TwistedIOLoop     | the same loop, at rest
     reactor that is not epoll, kqueue,  | refuses work, and says why
       poll or select                    |
@@ -24,7 +24,7 @@ The loop that was current is so in the child, or what took its place. A run that
 its own callback forks ends in the child as soon as that callback returns; the child may also go on
 within it, and never return.
 
-A child that only runs another program is let alone: it may be there to pass on just those
+A child that only runs another program is not changed: it may exist to pass on just those
 descriptors, and its parent may wait for it.
 
 * C code that forks has Python's hooks called in the child, as uvloop does for each program that it
@@ -68,7 +68,7 @@ _PendingCall = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
 
 
 class _Forker(threading.local):
-    """What the forking thread was about."""
+    """Why the forking thread forks."""
 
     current: _Loop | None = None
     running: _Loop | None = None
@@ -76,7 +76,7 @@ class _Forker(threading.local):
 
 
 _forker = _Forker()
-#: Loops that nobody but this module knows of, or that were left in the middle of a run.
+#: Loops that only this module refers to, or that were left in the middle of a run.
 _ours: list[_Loop] = []
 
 
@@ -111,14 +111,14 @@ def _go_on(_: object) -> int:
 
 
 def _refuse(guest: TornadoReactor) -> bool:
-    """Whether a reactor has to refuse work: its loop cannot be parted from the parent's."""
+    """Whether a reactor has to refuse work: its loop cannot be separated from the parent's."""
     loop = guest._asyncioEventloop
     if not loops.is_libuv(loop) or loops.is_reachable():
         return False
     guest.lifecycle.has_run = False
     reactors.refuse(
         guest,
-        f"{guest!r} was made before this process was forked, and {loop!r} cannot be parted from "
+        f"{guest!r} was made before this process was forked, and {loop!r} cannot be separated from "
         "the parent's: this build of uvloop hides libuv's functions. Use a wheel of uvloop from "
         "PyPI, make the reactor after the fork, or have it run in asyncio's own loop",
     )
@@ -137,9 +137,9 @@ def _renew(
     every = _reactors(guests, nested)
     # All pollers first: what is in one may be the number of another.
     for reactor in every:
-        reactors.sever(reactor)
+        reactors.unshare(reactor)
     for loop in (*nested, *hosts):
-        loops.sever(loop)
+        loops.unshare(loop)
     places: dict[_Loop | None, _Loop] = {loop: loop for loop in nested}
     places.update((loop, _renew_loop(loop)) for loop in hosts)
     for loop in nested:
@@ -166,10 +166,10 @@ def _renew_loop(loop: _Loop) -> _Loop:
     if loops.is_stock(loop):
         loops.renew(loop, keeps_ports=False)
         loops.end_run(loop)
-    fresh = loops.alike(loop)
+    fresh = loops.similar_loop(loop)
     loops.move_io_loop(loop, fresh)
     if loops.is_libuv(loop):
-        loops.retire(loop)
+        loops.discard_loop(loop)
     _ours.extend([loop, fresh])
     return fresh
 

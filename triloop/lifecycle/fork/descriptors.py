@@ -1,4 +1,4 @@
-"""Descriptors that a child has inherited: which may be used, and how to part the others."""
+"""Descriptors that a child has inherited: which may be used, and how to replace the others."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ import sys
 from pathlib import Path
 from typing import Any
 
-__all__ = ["close_pidfd", "is_shareable", "part_pair", "part_poller"]
+__all__ = ["close_pidfd", "is_shareable", "unshare_pair", "unshare_poller"]
 
 
-def part_poller(owner: Any, name: str) -> None:
+def unshare_poller(owner: Any, name: str) -> None:
     """Give the poller ``owner.name`` a kernel object of its own, with nothing registered."""
     poller = getattr(owner, name, None)
     if poller is None or getattr(poller, "closed", False):
         return
     if sys.platform == "linux" and isinstance(poller, select.epoll):
-        _part_epoll(poller.fileno())
+        _unshare_epoll(poller.fileno())
     elif hasattr(select, "kqueue"):  # pragma: no cover - no child inherits its parent's kqueue
         if isinstance(poller, select.kqueue):
             setattr(owner, name, select.kqueue())
 
 
-def _part_epoll(number: int) -> None:
+def _unshare_epoll(number: int) -> None:
     """Put a fresh epoll in the place of an inherited one, under the same number."""
     with contextlib.closing(select.epoll()) as fresh:
         os.dup2(fresh.fileno(), number, inheritable=False)
 
 
-def part_pair(reading: Any, writing: Any) -> None:
+def unshare_pair(reading: Any, writing: Any) -> None:
     """Put a fresh pair of sockets in the place of an inherited one, under the same numbers."""
     for ours, inherited in zip(socket.socketpair(), (reading, writing), strict=True):
         with ours:
@@ -64,7 +64,7 @@ def _has_peer(probe: socket.socket) -> bool:
 
 
 def close_pidfd(fd: int) -> None:
-    """Close ``fd`` if it is a pidfd: nobody else keeps one where it could be closed."""
+    """Close ``fd`` if it is a pidfd: no other code keeps one where it could be closed."""
     with contextlib.suppress(OSError):
         if "pidfd" in str(Path(f"/proc/self/fd/{fd}").readlink()):
             os.close(fd)

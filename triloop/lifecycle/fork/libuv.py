@@ -1,4 +1,4 @@
-"""libuv's own way to have a loop anew in a child."""
+"""libuv's own way to renew a loop in a child."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from triloop.lifecycle.fork.copies import is_inherited
 from triloop.lifecycle.fork.descriptors import is_shareable
 
-__all__ = ["descriptors", "forget_descriptors", "is_reachable", "part_loop", "quieten"]
+__all__ = ["descriptors", "forget_descriptors", "is_reachable", "quieten", "unshare_loop"]
 
 #: The type of what ``uv_walk`` calls for each handle.
 _Visitor = ctypes.PYFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
@@ -47,13 +47,13 @@ def is_reachable() -> bool:
     return hasattr(_libuv(), "uv_loop_fork")
 
 
-def part_loop(loop: Any) -> None:
+def unshare_loop(loop: Any) -> None:
     """Give a uvloop kernel objects of its own: poller, rings, wake-up descriptor, signal pipe.
 
-    What it watches it goes on to watch. It has to be libuv itself that does this: by the side of
-    its epoll it has an io_uring, whose queues are memory that a child shares with its parent. What
-    a child asks for there may be done for the parent, or for nobody; and libuv aborts the process
-    whose account does not tally.
+    It goes on watching the same descriptors. libuv itself has to do this: besides its epoll it has
+    an io_uring, and a child shares the memory of its queues with the parent. The kernel may carry
+    out a child's request for the parent, or not at all; and libuv aborts the process when the count
+    of its requests is wrong.
 
     Raises:
         OSError: The kernel refuses.
@@ -68,7 +68,7 @@ def part_loop(loop: Any) -> None:
 
 
 def quieten(loop: Any) -> None:
-    """Have a severed uvloop that is in the middle of a run call nothing more, and send nothing.
+    """Have an unshared uvloop that is in the middle of a run call nothing more, and send nothing.
 
     What it is about to look at may be the number of the poller's last answer. All descriptors
     stay as they are, but for those from which libuv cannot be kept otherwise.

@@ -1,4 +1,4 @@
-"""asyncio loops, made anew in a child or replaced there."""
+"""asyncio loops, renewed or replaced in a child."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from triloop.lifecycle.fork.copies import (
 from triloop.lifecycle.fork.descriptors import (
     close_pidfd,
     is_shareable,
-    part_pair,
-    part_poller,
+    unshare_pair,
+    unshare_poller,
 )
 from triloop.lifecycle.fork.libuv import (
     descriptors,
     forget_descriptors,
     is_reachable,
-    part_loop,
     quieten,
+    unshare_loop,
 )
 
 __all__ = [
-    "alike",
     "begin_with_copies",
     "can_close",
+    "discard_loop",
     "end_run",
     "is_libuv",
     "is_reachable",
@@ -47,12 +47,12 @@ __all__ = [
     "move_io_loop",
     "renew",
     "resume_signals",
-    "retire",
-    "sever",
     "signals_of",
+    "similar_loop",
+    "unshare",
 ]
 
-#: What the parent has in hand; see :data:`triloop.lifecycle.fork.reactors._left`.
+#: The parent's unfinished work; see :data:`triloop.lifecycle.fork.reactors._left`.
 _left: list[Any] = []
 
 
@@ -66,20 +66,20 @@ def is_libuv(loop: object) -> bool:
     return hasattr(loop, "_get_backend_id")
 
 
-def sever(loop: Any) -> None:
-    """Part the loop's poller and self-pipe from the parent's."""
+def unshare(loop: Any) -> None:
+    """Give the loop a poller and self-pipe of its own."""
     if is_stock(loop):
-        part_poller(loop._selector, "_selector")
-        part_pair(loop._ssock, loop._csock)
+        unshare_poller(loop._selector, "_selector")
+        unshare_pair(loop._ssock, loop._csock)
     elif is_libuv(loop):
-        part_loop(loop)
+        unshare_loop(loop)
         own = [one for one in gc.get_referents(loop) if isinstance(one, socket.socket)]
         if own:  # while it runs it has a pair of them for signals
-            part_pair(*own)
+            unshare_pair(*own)
 
 
 def renew(loop: Any, *, keeps_ports: bool = True) -> None:
-    """Bring a severed stock loop into the state of one that does not run.
+    """Bring an unshared stock loop into the state of one that does not run.
 
     One that runs in the parent is left with nothing to call.
 
@@ -116,7 +116,7 @@ def _abandon_tasks(tasks: set[asyncio.Task[Any]]) -> None:
     for task in tasks:
         _left.append(task)
         task._log_destroy_pending = False  # type: ignore[attr-defined]
-        asyncio.tasks._unregister_task(task)  # whoever ends this loop shall not cancel it
+        asyncio.tasks._unregister_task(task)  # the end of this loop must not cancel it
 
 
 def _renew_descriptors(loop: Any, keeps_ports: bool) -> None:
@@ -185,8 +185,8 @@ def _abandon_handler(io_loop: Any, fd: int) -> None:
         close_at_use(close_socket, fileobj)
 
 
-def alike(loop: Any) -> asyncio.AbstractEventLoop:
-    """A new loop of the same class and the same mind; of the default class if that needs more."""
+def similar_loop(loop: Any) -> asyncio.AbstractEventLoop:
+    """A new loop of the same class and settings; of the default class if that needs arguments."""
     fresh: asyncio.AbstractEventLoop = _new_like(loop)
     fresh.set_debug(loop.get_debug())
     fresh.set_exception_handler(loop.get_exception_handler())
@@ -198,7 +198,7 @@ def alike(loop: Any) -> asyncio.AbstractEventLoop:
 
 def _new_like(loop: Any) -> Any:
     if is_stock(loop) or is_libuv(loop):
-        with contextlib.suppress(TypeError):  # it wants arguments that nobody knows
+        with contextlib.suppress(TypeError):  # it needs arguments that are not known here
             return type(loop)()
     return asyncio.new_event_loop()
 
@@ -243,8 +243,8 @@ def begin_with_copies(loop: Any) -> None:
         loop.call_soon(close_copies, context=contextvars.Context())
 
 
-def retire(loop: Any) -> None:
-    """Part with a severed uvloop: it is closed at the first use of it, or of any other.
+def discard_loop(loop: Any) -> None:
+    """Discard an unshared uvloop: it is closed at the first use of it, or of any other.
 
     One that is in the middle of a run is only told to end it. That takes it one more look at its
     poller, and one at what is ready.
@@ -288,7 +288,7 @@ def _ready_in(loop: object) -> list[Any]:
 
 
 def can_close(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether there is something to close, and nobody in the middle of it."""
+    """Whether there is something to close that is not in use at present."""
     return (is_stock(loop) or is_libuv(loop)) and not (loop.is_closed() or loop.is_running())
 
 

@@ -23,20 +23,20 @@ from triloop.lifecycle.fork.copies import (
     close_socket,
     is_inherited,
 )
-from triloop.lifecycle.fork.descriptors import is_shareable, part_poller
+from triloop.lifecycle.fork.descriptors import is_shareable, unshare_poller
 
 if sys.platform == "linux":
     from twisted.internet.epollreactor import EPollReactor as _Native
 else:  # pragma: no cover - the BSDs and macOS
     from twisted.internet.kqreactor import KQueueReactor as _Native
 
-__all__ = ["is_renewable", "refuse", "renew", "sever", "share_ports"]
+__all__ = ["is_renewable", "refuse", "renew", "share_ports", "unshare"]
 
-#: What the parent has in hand. It is never touched again, and kept, because the end of a generator
+#: The parent's unfinished work. It is never touched again, and kept, because the end of a generator
 #: or a transport is an event too: a ``finally`` of the parent's would run here.
 _left: list[Any] = []
 
-#: What a reactor is asked first, one of them, by whoever wants anything of it.
+#: The methods of a reactor, one of which is called first in any use of it.
 _ENTRANCES = (
     "addReader",
     "addSystemEventTrigger",
@@ -52,7 +52,7 @@ _ENTRANCES = (
 
 
 def is_renewable(reactor: Any) -> bool:
-    """Whether all that the reactor has shared with the parent can be parted."""
+    """Whether all that the reactor has shared with the parent can be replaced."""
     return isinstance(reactor, _Native) or _is(reactor, "pollreactor", "selectreactor")
 
 
@@ -72,14 +72,14 @@ def share_ports(reactor: Any) -> None:
             reader._shouldShutdown = False
 
 
-def sever(reactor: Any) -> None:
-    """Part the reactor's poller from the parent's."""
+def unshare(reactor: Any) -> None:
+    """Give the reactor a poller of its own."""
     if is_renewable(reactor):
-        part_poller(reactor, POLLER)
+        unshare_poller(reactor, POLLER)
 
 
 def renew(reactor: Any) -> None:
-    """Bring a severed reactor into the state before its start, with its listening ports."""
+    """Bring an unshared reactor into the state before its start, with its listening ports."""
     if not is_renewable(reactor):
         _refuse_foreign(reactor)
         return
@@ -157,7 +157,7 @@ def _renew_waker(reactor: Any) -> None:
 def _goes_on(reader: Any, ran: bool) -> bool:
     """Whether this process serves it too."""
     if ran and isinstance(reader, udp.Port) and reader.port == 0:
-        return False  # nobody knows this number but those whom a client has asked
+        return False  # only peers of this client know its port number
     if isinstance(reader, tcp.Connection) or not isinstance(reader, FileDescriptor):
         return False
     return is_shareable(reader.fileno())
@@ -203,7 +203,7 @@ def _renew_thread_pool(reactor: Any) -> None:
 
 
 def _abandon_others(reactor: Any, listed: list[Any], ran: bool) -> None:
-    """Part with this process's copies of the parent's connections and pipes."""
+    """Drop this process's copies of the parent's connections and pipes."""
     served = reactor.getReaders()
     internal = reactor._internalReaders
     others = {id(selectable): selectable for selectable in listed if selectable not in internal}
