@@ -174,13 +174,12 @@ def by_peer(name: str, *words: bytes) -> Callable[[Stage, Fail], Awaitable[Provo
     async def set_up(stage: Stage, fail: Fail) -> Provoke:
         _, far = await stage.connect(failing(stage, name, fail))
 
-        def provoke() -> None:
-            for number, word in enumerate(words):
-                stage.loop.call_later(0.002 * number, send, far, word)
-            if not words:
-                far.close()
+        def say(*words: bytes) -> None:
+            send(far, words[0])
+            if words[1:]:
+                stage.loop.call_later(0.002, say, *words[1:])  # a poll lies between them
 
-        return provoke
+        return partial(say, *words) if words else far.close
 
     return set_up
 

@@ -72,11 +72,13 @@ class Sweep:
 
     def begin(self) -> None:
         """Have the bystanders write and be written to in the turn that is interrupted."""
-        self.reactor.callLater(0.003, self.look)
         for transport, far in zip(self.transports, self.far, strict=True):
             transport.write(b"written ")
             far.sendall(b"received")
-        self.provoke()
+        try:
+            self.provoke()
+        finally:
+            self.reactor.callLater(0.003, self.look)  # behind the calls of what is provoked
 
     def look(self) -> None:
         self.passes += 1
