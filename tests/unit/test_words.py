@@ -13,7 +13,7 @@ PLAINER = {
     r"in hand": "under way, scheduled",
     r"of the same mind": "with the same settings",
     r"under lock and key": "private",
-    r"(this|that|these|which) rooms?": "module",
+    r"(this|that|these|which|each) rooms?": "module",
     r"unheeded": "ignored",
     r"let alone": "not changed",
     r"thereof|therein|whereof|hereby": "of it, in it",

@@ -1,1 +1,1 @@
-"""Adapters: each room turns one framework's loop into a host, a guest, or both."""
+"""Adapters: a package for each direction of nesting, and the resolver."""

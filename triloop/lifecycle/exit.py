@@ -1,11 +1,11 @@
-"""The one order in which a loop and the reactors of a process come to their end.
+"""The one order in which a loop and the reactors of a process end.
 
 Tasks are cancelled and awaited, asynchronous generators closed, the default executor shut down;
 then come Twisted's shutdown triggers and its thread pool; then the loop is closed. An entry point
 that closes its loop does all of this; the stop of a reactor that owns the run, all but the closing
-(:mod:`triloop.adapters.winding`). One that gives its loop back, to be run again, does not;
-what is left is done when the interpreter exits, within :data:`EXIT_SECONDS`: what is not over then
-is named on stderr, and left behind.
+(:mod:`triloop.adapters.winding`). An entry point after which the loop may run again does not; the
+steps are then taken when the interpreter exits, within :data:`EXIT_SECONDS`. What has not ended by
+then is named on stderr, and left behind.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ def wind_down(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _steps(loop: asyncio.AbstractEventLoop) -> tuple[_Step, ...]:
-    """What there is to do, in the order in which it is done: each makes a coroutine."""
+    """The steps in their order: each makes a coroutine."""
     return lambda: end_tasks(loop), loop.shutdown_asyncgens, loop.shutdown_default_executor
 
 
 def _take(loop: asyncio.AbstractEventLoop, steps: tuple[_Step, ...]) -> None:
-    """Take some steps to the end of a loop, each even if the one before was interrupted."""
+    """Take the steps that end a loop, each even if the one before was interrupted."""
     with contextlib.ExitStack() as ending:
         for step in reversed(steps):  # the last to be pushed is the first to be taken
             ending.callback(_take_one, loop, step)
@@ -65,7 +65,7 @@ def _take_one(loop: asyncio.AbstractEventLoop, step: _Step) -> None:
 def run_through(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:
     """Run ``work`` to its end in ``loop``, also where something ends the run before.
 
-    What a program has asked for at the end of its tasks may well be ``loop.stop()``.
+    The program's own tasks may call ``loop.stop()`` as they end, for example.
     """
     task = loop.create_task(work)
     task.add_done_callback(lambda _: loop.stop())
@@ -195,7 +195,7 @@ def _end_guest(reactor: TornadoReactor, ending: _Ending) -> None:
 
 
 def _end_host(reactor: Any, ending: _Ending) -> None:
-    """Have a reactor that was only ever run for its guest, and left by crash, run to its end."""
+    """Shut down a reactor that has run for its guest only, and was left by ``crash()``."""
     closed = isinstance(reactor, LeanReactor) and reactor.is_closed
     if closed or reactor.running or reactor._startedBefore:
         return

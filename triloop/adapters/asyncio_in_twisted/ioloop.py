@@ -74,7 +74,7 @@ class TwistedIOLoop(AsyncIOLoop):
         if isinstance(self.asyncio_loop, ReactorEventLoop):
             refuse_within_running_loop(self.reactor)
         # Tornado's asks asyncio for the loop that was current before, which makes one if there
-        # was none, or deplores it. Like Tornado's, this loop puts back what it found.
+        # was none, or warns. Like Tornado's, this loop puts back what it found.
         if not self.is_current:
             self.old_asyncio = current_loop()  # type: ignore[assignment]  # Tornado sets None too
             self.is_current = True

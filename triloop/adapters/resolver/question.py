@@ -226,7 +226,7 @@ class Question:
 
         Args:
             waiter: As it was given to the client.
-            keep: Whether the answer shall still be waited for, for the next to ask.
+            keep: Whether to go on waiting for the answer, for the cache.
         """
         if waiter in self.waiters:
             self.waiters.remove(waiter)

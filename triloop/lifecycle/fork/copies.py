@@ -1,8 +1,8 @@
-"""The child's copies of what is its parent's, which are closed when they begin to matter.
+"""The child's copies of its parent's descriptors, which are closed at the first use of a loop.
 
-As long as a child has a copy, the peer does not hear of it when the parent closes its own. But the
-child may have been made to run another program, and to hand it just these descriptors. So they
-are closed when the child first uses a loop or a reactor: that is the first thing these do there.
+As long as a child has a copy of a connection, its peer does not see that the parent closes it. But
+the child may be there to run another program, and to pass on just these descriptors. So they are
+closed when the child first uses a loop or a reactor, before anything else.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def count_open() -> None:
 
 
 def is_inherited(fd: int) -> bool:
-    """Whether ``fd`` is a descriptor that this child has begun with."""
+    """Whether ``fd`` was open when this child began, and is the same file."""
     try:
         return fd in _open and _open[fd] == _identity(fd)
     except OSError:
