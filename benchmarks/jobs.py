@@ -129,6 +129,8 @@ JOBS = (
     Job("thread-calls", "work", (*_REACTORS, *_LOOPS)),
     # AsyncioSelectorReactor on uvloop loses the end of a child now and then, and waits for ever.
     Job("spawn", "work", tuple(n for n in (*_REACTORS, *_LOOPS) if n != TRADITION_UVLOOP)),
+    # asyncio's own children, with 100 connections open: plain sockets, or the reactor's.
+    Job("spawn-beside", "work", (UVLOOP, TORNADO_UVLOOP)),
     *(Job(f"await-{what}", "work", (ASYNCIO, UVLOOP, LOOP_EPOLL)) for what in _AWAITED),
     Job("import", "work", (CLASSIC, "triloop")),
 )

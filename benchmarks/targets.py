@@ -104,6 +104,7 @@ def _other_targets() -> list[Target]:
             )
         ),
         Target("twisted-idle", TORNADO, _CROWD, EPOLL, 1.05, figure="memory"),
+        Target("spawn-beside", TORNADO_UVLOOP, _ALONE, UVLOOP, 1.2),
         Target("import", "triloop", _ALONE, CLASSIC, 1.1),
     ]
 

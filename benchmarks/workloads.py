@@ -12,6 +12,7 @@ import itertools
 import json
 import queue
 import random
+import socket
 import sys
 import threading
 import time
@@ -24,6 +25,7 @@ from benchmarks.servers import die_with_parent
 _PENDING = 100_000
 _ROUND = 100
 _CHILD = "/bin/true"
+_CONNECTIONS = 100
 
 
 class Stopwatch:
@@ -183,6 +185,39 @@ async def asyncio_spawn(seconds: float) -> Stopwatch:
     return watch
 
 
+async def asyncio_spawn_beside(seconds: float) -> Stopwatch:
+    """The same beside open connections of no loop.
+
+    All that the other contender needs is loaded: a fork costs the more, the more memory there is.
+    """
+    from twisted.internet import asyncioreactor  # noqa: F401
+
+    import triloop  # noqa: F401
+
+    with contextlib.ExitStack() as stack:
+        for end in itertools.chain(*(socket.socketpair() for _ in range(_CONNECTIONS))):
+            stack.enter_context(end)
+        return await asyncio_spawn(seconds)
+
+
+async def reactor_spawn_beside(reactor: Any, seconds: float) -> Stopwatch:
+    """The same beside as many connections of the reactor."""
+    from twisted.internet.protocol import Factory, Protocol
+
+    import triloop
+
+    with contextlib.ExitStack() as stack:
+        for ours, theirs in (socket.socketpair() for _ in range(_CONNECTIONS)):
+            stack.enter_context(ours)
+            ours.setblocking(False)
+            stack.callback(theirs.close)
+            factory = Factory.forProtocol(Protocol)
+            connection = reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, factory)
+            stack.callback(connection.abortConnection)
+            ours.close()
+        return await triloop.as_deferred(asyncio_spawn(seconds))
+
+
 async def asyncio_awaits(seconds: float, job: str) -> Stopwatch:
     """Awaits, one after the other."""
     import triloop
@@ -203,11 +238,13 @@ TWISTED: dict[str, Callable[[Any, float], Awaitable[Stopwatch]]] = {
     "timers-reset": twisted_resets,
     "thread-calls": twisted_thread_calls,
     "spawn": twisted_spawn,
+    "spawn-beside": reactor_spawn_beside,
 }
 ASYNCIO: dict[str, Callable[[float], Awaitable[Stopwatch]]] = {
     "timers": asyncio_timers,
     "thread-calls": asyncio_thread_calls,
     "spawn": asyncio_spawn,
+    "spawn-beside": asyncio_spawn_beside,
 }
 
 
