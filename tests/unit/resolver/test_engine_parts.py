@@ -192,7 +192,7 @@ def test_a_silent_server_comes_last_until_its_time_has_passed(loop: FakeLoop) ->
     assert in_order(servers, rotate=False) == [first, second]
     first.excuse()
     assert in_order(servers, rotate=False) == [second, first]
-    first.heard()
+    first.answered()
     assert in_order(servers, rotate=False) == [first, second]
 
 
@@ -200,7 +200,7 @@ def test_one_lost_answer_is_no_silence(loop: FakeLoop) -> None:
     server = Server(("127.0.0.1", 53))
     asked_at = loop.now
     loop.advance(0.5)
-    server.heard()
+    server.answered()
     server.missed(asked_at)
     assert not server.is_silent
 
@@ -234,7 +234,7 @@ def test_a_long_hosts_file_is_read_between_the_turns_of_the_loop(
     source.when_read(lambda: told.append("first"))
     forgotten = lambda: told.append("forgotten")  # noqa: E731
     source.when_read(forgotten)
-    source.forget(forgotten)
+    source.cancel(forgotten)
     loop.advance(0.0)  # no time passes by this clock, so that one call reads all of it
     assert told == ["first"]
     table = source.table()

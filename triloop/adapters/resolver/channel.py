@@ -30,7 +30,7 @@ class _Noise:
             self._at = count
         return self._bytes[begin:end]
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Give none of what is left: a child of ``os.fork`` must not repeat its parent."""
         self._bytes = b""
 
@@ -79,7 +79,7 @@ class Channel:
         """Close the socket. Idempotent."""
         raise NotImplementedError
 
-    def forget(self, number: bytes) -> None:
+    def drop(self, number: bytes) -> None:
         """Wait for the answer to a question no longer; the last one closes the channel."""
         self._pending.pop(number, None)
         if not self._pending:
@@ -111,7 +111,7 @@ class Channel:
             question.failed(self.server)
             return
         if answer is not None and self._is_believable(answer, name):
-            self.server.heard()
+            self.server.answered()
             question.answered(self.server, answer)
 
     def _is_believable(self, answer: Answer, name: bytes) -> bool:

@@ -135,7 +135,7 @@ class DnsClient:
         self.deadlines.clear(question)
         attempts, question.attempts = question.attempts, []
         for channel, number in attempts:
-            channel.forget(number)
+            channel.drop(number)
 
     def _start_queued(self) -> None:
         if self._starting:

@@ -201,7 +201,7 @@ def _forget_all() -> None:
         for engine in engines.values():
             engine.is_closed = True
     _engines.clear()
-    noise.forget()
+    noise.clear()
 
 
 os.register_at_fork(after_in_child=_forget_all)

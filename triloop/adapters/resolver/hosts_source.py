@@ -51,7 +51,7 @@ class HostsSource:
         """Call back once the file has been read."""
         self._waiting.append(callback)
 
-    def forget(self, callback: Callable[[], None]) -> None:
+    def cancel(self, callback: Callable[[], None]) -> None:
         """Undo `when_read`."""
         if callback in self._waiting:
             self._waiting.remove(callback)

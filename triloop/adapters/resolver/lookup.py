@@ -189,7 +189,7 @@ class Lookup:
 
     def close(self) -> None:
         """Give up."""
-        self._engine.hosts.forget(self._hosts_read)
+        self._engine.hosts.cancel(self._hosts_read)
         if self._search is not None:
             self._search.close()
         self._engine.ended(self)

@@ -28,7 +28,7 @@ class Server:
     """
 
     __slots__ = (
-        "_heard",
+        "_answered_at",
         "_silent_at",
         "address",
         "family",
@@ -47,7 +47,7 @@ class Server:
         self.is_remote = not (host.startswith("127.") or host == "::1")
         self.knows_edns = True
         self.keeps_case: bool | None = None
-        self._heard = 0.0
+        self._answered_at = 0.0
         self._silent_at: float | None = None
 
     def __repr__(self) -> str:
@@ -63,17 +63,17 @@ class Server:
         """Whether a silent server should be tried again."""
         return self._silent_at is not None and time.monotonic() > self._silent_at + _PENALTY
 
-    def heard(self) -> None:
+    def answered(self) -> None:
         """It has answered."""
-        self._heard = time.monotonic()
+        self._answered_at = time.monotonic()
         self._silent_at = None
 
     def missed(self, asked_at: float) -> None:
         """It has not answered what it was asked at that time.
 
-        One lost datagram is no silence: it counts if nothing else was heard since.
+        One lost datagram is no silence: it counts if it has answered nothing else since.
         """
-        if self._heard <= asked_at:
+        if self._answered_at <= asked_at:
             self._silent_at = time.monotonic()
 
     def excuse(self) -> None:
