@@ -12,6 +12,8 @@ from twisted.python import threadable
 
 from triloop.default_loop import host_loops
 from triloop.origins import described, warn
+from triloop.private.cpython import running_loop
+from triloop.private.reactors import has_ended
 from triloop.private.twisted import is_waited_for, runs_elsewhere
 
 __all__ = ["expect_reactor"]
@@ -30,24 +32,24 @@ def expect_reactor() -> None:
     if reactor is None:
         return
     if not getattr(reactor, "running", True):
-        loop = asyncio._get_running_loop()
+        loop = running_loop()
         if loop is not None:
             _expect_start(reactor, loop)
     elif threadable.ioThread != threading.get_ident() and runs_elsewhere(reactor):
-        loop = asyncio._get_running_loop()
+        loop = running_loop()
         if loop is not None and not (hasattr(loop, "reactor") or loop in host_loops):
             _warn_once(loop, f"{described(reactor)} and runs in another thread. {_THREADS}")
 
 
 def _expect_start(reactor: Any, loop: asyncio.AbstractEventLoop) -> None:
     """Start a reactor that does not run in ``loop``, or warn that nothing runs it."""
-    has_ended = getattr(reactor, "_startedBefore", False) and not reactor._started
+    ended = has_ended(reactor)
     has_another = hasattr(loop, "reactor")
-    if hasattr(reactor, "follow") and not has_ended:
+    if hasattr(reactor, "follow") and not ended:
         if not has_another or is_waited_for(reactor):
             reactor.follow()
     elif not has_another and is_waited_for(reactor):
-        why = f"{reactor!r}, which was stopped for good" if has_ended else _idle(reactor)
+        why = f"{reactor!r}, which was stopped for good" if ended else _idle(reactor)
         _warn_once(loop, why)
 
 

@@ -11,7 +11,8 @@ import threading
 import weakref
 from typing import Any
 
-from triloop.private.cpython import current_loop
+from triloop.private.cpython import current_loop, running_loop, thread_of
+from triloop.private.reactors import host_loop_of
 
 __all__ = ["default_loop", "host_loops", "nested_loops", "usable_loop"]
 
@@ -32,7 +33,7 @@ def default_loop() -> asyncio.AbstractEventLoop:
     Raises:
         RuntimeError: There is none, it runs in another thread, or nothing is likely to run it.
     """
-    running = asyncio._get_running_loop()
+    running = running_loop()
     if running is not None:
         return running
     reactor = sys.modules.get("twisted.internet.reactor")
@@ -59,7 +60,7 @@ def _loop_of(reactor: Any) -> asyncio.AbstractEventLoop | None:
     if reactor is None:
         return None
     nested = (loop for loop in nested_loops if loop.reactor is reactor)
-    own = getattr(reactor, "next_loop", getattr(reactor, "_asyncioEventloop", None))
+    own = getattr(reactor, "next_loop", host_loop_of(reactor))
     return _if_open(own) or next(nested, None)
 
 
@@ -87,11 +88,11 @@ def usable_loop(loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop:
 
 def _in_this_thread(loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop:
     """Refuse a loop that another thread runs."""
-    running = asyncio._get_running_loop()
+    running = running_loop()
     if running is loop or not loop.is_running():
         return loop
     # A loop in a reactor that is itself in a loop is the running one in its turns only.
-    thread = getattr(loop, "_thread_id", None)
+    thread = thread_of(loop)
     if running is None or thread not in {None, threading.get_ident()}:
         raise RuntimeError(
             f"{loop!r} runs in another thread than the present one "

@@ -14,20 +14,10 @@ from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.protocols.policies import TimeoutMixin
 
-from tests.unit.fakes import FakeClock
-from tests.unit.timed_reactors import HeapTimers
+from tests.unit.timed_reactors import HeapTimers, nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-@pytest.fixture
-def timers() -> HeapTimers:
-    return HeapTimers(FakeClock())
-
-
-def nothing() -> None:
-    """Stands for a call whose work does not matter."""
 
 
 @pytest.mark.parametrize("debug", [False, True])

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from triloop.private.cpython import has_work, is_reopenable, reopen
+from triloop.private.reactors import is_passing_stop
 from triloop.private.twisted import unreported_cancellations
 from triloop.states import Event
 
@@ -87,8 +88,7 @@ def shutdown_event(reactor: Any) -> Event:
 
     Twisted's main loop clears its note of a ``stop()``, and then fires the shutdown.
     """
-    stopped = reactor._stopped and reactor._started and not reactor._justStopped
-    return Event.PASSED if stopped else Event.SHUT_DOWN
+    return Event.PASSED if is_passing_stop(reactor) else Event.SHUT_DOWN
 
 
 async def end_tasks(loop: asyncio.AbstractEventLoop) -> None:

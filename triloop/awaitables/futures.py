@@ -17,6 +17,7 @@ from triloop.awaitables.outcomes import settle
 from triloop.awaitables.tasks import create_task
 from triloop.awaited_reactor import expect_reactor
 from triloop.default_loop import default_loop, usable_loop
+from triloop.private.cpython import running_loop
 from triloop.private.deferreds import count_as_handled
 
 __all__ = ["as_future"]
@@ -61,7 +62,7 @@ def as_future(
     """
     if isinstance(x, Deferred):  # first, for it is the most frequent
         if loop is None:
-            loop = asyncio._get_running_loop() or default_loop()
+            loop = running_loop() or default_loop()
         else:
             usable_loop(loop)
         if not x.called and "twisted.internet.reactor" in sys.modules:

@@ -14,11 +14,11 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from triloop.awaitables.waiter import Driver, Waiter
+from triloop.private.deferreds import ReturnValue, drive
 
 __all__ = ["GeneratorSteps"]
 
 _module: Any = defer
-_Return: Any = _module._DefGen_Return
 #: The modules of the frames that returnValue() has of its own.
 _RETURN_VALUE = {"twisted.internet.defer", "twisted.python.deprecate"}
 
@@ -91,7 +91,7 @@ class GeneratorSteps(Coroutine[Any, Any, Any]):
                 yielded = self._generator.send(result)
         except BaseException as returned:
             self._driver = None  # which knows the Task, and the Task this object
-            if not isinstance(returned, _Return):
+            if not isinstance(returned, ReturnValue):
                 raise
             self._warn_of_misuse(returned)
             raise StopIteration(returned.value) from None
@@ -100,7 +100,7 @@ class GeneratorSteps(Coroutine[Any, Any, Any]):
         if isinstance(yielded, Deferred):
             return yielded
         is_driven = _module.iscoroutine(yielded) or inspect.isgenerator(yielded)
-        return _module._cancellableInlineCallbacks(yielded) if is_driven else yielded
+        return drive(yielded) if is_driven else yielded
 
     def _warn_of_misuse(self, returned: BaseException) -> None:
         """Warn, as Twisted does, of ``returnValue()`` in a function that the generator called."""

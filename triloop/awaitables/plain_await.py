@@ -6,7 +6,6 @@ it learns which Task may await it; for another, the error that asyncio raises na
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Generator
 from typing import Any
 
@@ -15,6 +14,7 @@ from twisted.internet.defer import Deferred
 from triloop.awaitables import everywhere
 from triloop.awaitables.tasks import current_driver, may_await_deferreds
 from triloop.awaitables.waiter import await_deferred
+from triloop.private.cpython import running_loop
 
 __all__ = ["install"]
 
@@ -33,7 +33,7 @@ def install() -> None:
 
 
 def _await(deferred: Deferred[Any]) -> Generator[Any, Any, Any]:
-    loop = asyncio._get_running_loop()
+    loop = running_loop()
     if loop is None:
         return _twisteds_await(deferred)  # type: ignore[no-any-return]
     if everywhere.is_on or may_await_deferreds(loop):

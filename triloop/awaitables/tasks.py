@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from triloop.awaitables.convertible import T
 from triloop.awaitables.waiter import Driver
+from triloop.private.cpython import running_loop
 from triloop.private.tasks import begin, new_task
 
 __all__ = ["begin_task", "create_task", "current_driver", "may_await_deferreds"]
@@ -68,7 +69,7 @@ def may_await_deferreds(loop: asyncio.AbstractEventLoop) -> bool:
 
 def current_driver() -> Driver | None:
     """The driver of the current task, if that is not its loop."""
-    loop = asyncio._get_running_loop()
+    loop = running_loop()
     task = None if loop is None else asyncio.current_task(loop)
     driver = None if task is None else _tasks.get(task)
     return None if driver is None else driver()

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 
 from triloop.awaitables.convertible import T
 from triloop.awaitables.futures import as_future
+from triloop.private.cpython import running_loop
 
 __all__ = ["install"]
 
@@ -26,5 +27,5 @@ def install() -> None:
 
 def _yielded(x: Deferred[T] | Coroutine[Any, Any, T]) -> asyncio.Future[T]:
     # Before the loop runs, gen.coroutine goes on with Tornado's current one.
-    loop = asyncio._get_running_loop() or IOLoop.current().asyncio_loop  # type: ignore[attr-defined]
+    loop = running_loop() or IOLoop.current().asyncio_loop  # type: ignore[attr-defined]
     return as_future(x, loop=loop)

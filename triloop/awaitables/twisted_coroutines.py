@@ -8,6 +8,7 @@ if Twisted cannot wait for what a coroutine awaits, the error names the fix.
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable
 from contextvars import Context
 from types import GeneratorType
@@ -23,6 +24,7 @@ from triloop.awaitables.tasks import begin_task
 from triloop.awaitables.waiter import Waiter
 from triloop.default_loop import default_loop
 from triloop.private import tasks
+from triloop.private.deferreds import replace_drive, twisteds_drive
 
 __all__ = ["install"]
 
@@ -33,13 +35,13 @@ _FIX = (
 )
 
 _module: Any = defer
-_twisteds_drive = _module._cancellableInlineCallbacks
+_twisteds_drive = twisteds_drive()
 _twisteds_iscoroutine = _module.iscoroutine
 
 
 def install() -> None:
     """Put it in the place of Twisted's."""
-    _module._cancellableInlineCallbacks = _drive
+    replace_drive(_drive)
     _module.iscoroutine = _is_driven
 
 
@@ -51,13 +53,14 @@ def _is_driven(x: object) -> bool:
     return bool(_twisteds_iscoroutine(x))
 
 
+@functools.wraps(_twisteds_drive)
 def _drive(x: Any) -> Deferred[Any]:
     if asyncio.isfuture(x):
         x._asyncio_future_blocking = False
         return as_deferred(x) if everywhere.is_on else defer.fail(RuntimeError(_FIX))
     loop = _loop() if everywhere.is_on and not _is_twisteds_own(x) else None
     if loop is None:
-        return _twisteds_drive(x)  # type: ignore[no-any-return]
+        return _twisteds_drive(x)
     return _TaskDriver(loop, x).deferred()
 
 

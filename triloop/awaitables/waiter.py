@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from triloop.awaitables.call_graph import begin_wait, end_wait
 from triloop.awaitables.outcomes import CANCELLED, exception_of, raise_failure
 from triloop.awaited_reactor import expect_reactor
+from triloop.private.cpython import running_loop
 from triloop.private.deferreds import count_as_handled
 
 __all__ = ["Driver", "Waiter", "await_deferred", "await_future"]
@@ -50,7 +51,7 @@ class Waiter(Deferred[None]):
         self._driver = driver
         self._step: Callable[[Any], object] | None = None
         self._context: Context | None = None
-        self._loop = asyncio._get_running_loop()
+        self._loop = running_loop()
         self.has_fired = False
         self._driven_by_twisted = False
         self._outcome: Any = None

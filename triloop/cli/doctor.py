@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import dataclasses
 import enum
 import importlib
@@ -20,6 +19,7 @@ from typing import Any
 
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
 from triloop.origins import described
+from triloop.private.runners import is_patched_to_nest
 
 __all__ = ["Finding", "Severity", "add_to", "examine"]
 
@@ -168,7 +168,7 @@ def _reactor() -> Iterator[Finding]:
 
 
 def _patched_asyncio() -> Iterator[Finding]:
-    if hasattr(asyncio, "_nest_patched"):
+    if is_patched_to_nest():
         advice = "leave it out: `async with triloop.attached()` works in a loop that runs"
         yield Finding("asyncio", "patched by nest_asyncio", Severity.WARNING, advice)
     else:

@@ -13,6 +13,8 @@ from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop
 from triloop.adapters.twisted_in_asyncio.install import install
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
 from triloop.origins import described
+from triloop.private.cpython import running_loop
+from triloop.private.reactors import host_loop_of
 
 __all__ = ["attached", "enter", "global_reactor"]
 
@@ -56,7 +58,7 @@ def global_reactor() -> Any:
     Raises:
         RuntimeError: No loop runs, or the reactor neither runs in it nor can be made to.
     """
-    loop = asyncio._get_running_loop()
+    loop = running_loop()
     if loop is None:
         raise RuntimeError(
             "no asyncio loop runs here, so a reactor cannot be attached to it: await this in a "
@@ -83,7 +85,7 @@ def _is_with(reactor: Any, loop: asyncio.AbstractEventLoop) -> bool:
     """Whether ``reactor`` owns the loop, or is Twisted's own on asyncio and runs in it."""
     if isinstance(loop, ReactorEventLoop):
         return bool(loop.reactor is reactor)
-    return getattr(reactor, "_asyncioEventloop", None) is loop and bool(reactor.running)
+    return host_loop_of(reactor) is loop and bool(reactor.running)
 
 
 async def enter(reactor: TornadoReactor) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import concurrent.futures.thread  # before its hook is called, ours has to be
 import contextlib
 import sys
 import threading
@@ -28,7 +27,9 @@ from triloop.adapters.asyncio_in_twisted.loop import open_loops
 from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor, all_reactors
 from triloop.adapters.winding import end_tasks
-from triloop.private.cpython import leave_behind, leave_task_behind, reopen
+from triloop.private.cpython import leave_task_behind, reopen
+from triloop.private.reactors import was_stopped
+from triloop.private.threads import at_thread_exit, end_executor_threads, leave_behind
 from triloop.process.signal_handlers import reset_handlers
 
 __all__ = ["EXIT_SECONDS", "run_through", "wind_down"]
@@ -84,9 +85,7 @@ def _end_with_process() -> None:
         reset_handlers(())  # a signal ends the process now, and not a reactor
     ending = _Ending(EXIT_SECONDS / 2)
     guests = [
-        one
-        for one in all_reactors()
-        if one.lifecycle.has_run and not one._asyncioEventloop.is_running()
+        one for one in all_reactors() if one.lifecycle.has_run and not one.host_loop.is_running()
     ]
     nested = [loop for loop in open_loops() if loop.lifecycle.has_run and not loop.is_running()]
     for reactor in guests:
@@ -95,12 +94,12 @@ def _end_with_process() -> None:
         winding = reactor.wound_at_exit()
         if winding is not None:
             ending.finish(winding)
-    loops = dict.fromkeys((*nested, *(reactor._asyncioEventloop for reactor in guests)))
+    loops = dict.fromkeys((*nested, *(reactor.host_loop for reactor in guests)))
     for loop in loops:
         for step in _steps(loop)[:-1]:
             ending.run(loop, step)
     # What concurrent.futures would do itself in a moment; its threads come before Twisted's end.
-    concurrent.futures.thread._python_exit()
+    end_executor_threads()
     for loop in loops:
         reopen(loop)  # what was its executor has ended, and nothing needs to wait for it
     ending = _Ending(EXIT_SECONDS / 2)
@@ -185,10 +184,10 @@ class _Ending:
 def _end_guest(reactor: TornadoReactor, ending: _Ending) -> None:
     """Shut a reactor down after the loop that it ran in, which may be closed by now."""
     if reactor.lifecycle.started:
-        if reactor._asyncioEventloop.is_closed():
+        if reactor.host_loop.is_closed():
             reactor.move(asyncio.new_event_loop())
             reactor.visit.end_with_process()
-        ending.run(reactor._asyncioEventloop, reactor.visit.shut_down)
+        ending.run(reactor.host_loop, reactor.visit.shut_down)
     for pool in (reactor.threadpool, reactor.visit.unjoined):
         if isinstance(pool, ThreadPool):
             ending.join(reactor, pool)
@@ -197,7 +196,7 @@ def _end_guest(reactor: TornadoReactor, ending: _Ending) -> None:
 def _end_host(reactor: Any, ending: _Ending) -> None:
     """Shut down a reactor that has run for its guest only, and was left by ``crash()``."""
     closed = isinstance(reactor, LeanReactor) and reactor.is_closed
-    if closed or reactor.running or reactor._startedBefore:
+    if closed or reactor.running or was_stopped(reactor):
         return
     pool = reactor.threadpool
     if pool is not None:
@@ -224,12 +223,12 @@ def _leave(reactor: Any, ending: _Ending) -> None:
 def _close_loops() -> None:
     """Close the loops that were left open, after all that the application asked of atexit."""
     guests = [reactor for reactor in all_reactors() if reactor.lifecycle.has_run]
-    for loop in (*(guest._asyncioEventloop for guest in guests), *open_loops()):
+    for loop in (*(guest.host_loop for guest in guests), *open_loops()):
         if not loop.is_running():
             loop.close()
 
 
 # Python waits for threads before it calls what atexit has, and a thread pool waits to be stopped:
 # concurrent.futures ends its own threads by this same hook.
-getattr(threading, "_register_atexit", atexit.register)(_end_with_process)
+at_thread_exit(_end_with_process)
 atexit.register(_close_loops)

@@ -14,6 +14,7 @@ from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
 from triloop.default_loop import usable_loop
 from triloop.lifecycle.attach import enter, global_reactor
 from triloop.lifecycle.exit import run_through, wind_down
+from triloop.private.cpython import running_loop
 from triloop.states import Lifecycle
 
 __all__ = ["run"]
@@ -54,7 +55,7 @@ def run(
     if not asyncio.iscoroutine(main):
         call = ": call it, and pass what it returns" if callable(main) else ""
         raise TypeError(f"triloop.run() needs a coroutine; got {main!r}{call}")
-    if asyncio._get_running_loop() is not None:
+    if running_loop() is not None:
         main.close()
         raise RuntimeError(
             "triloop.run() cannot be called from a running event loop: use "

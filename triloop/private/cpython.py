@@ -8,28 +8,30 @@ of those changes its name or its meaning.
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
-import threading
-from asyncio import selector_events
-from types import FrameType
+from asyncio import selector_events, unix_events
 from typing import TYPE_CHECKING, Any
 
 __all__ = [
+    "HANDLED_BY_LOOP",
     "Callback",
     "Handle",
     "SelectorLoop",
     "SocketTransport",
     "TimerHandle",
+    "add_reader",
     "current_loop",
     "has_work",
     "is_reopenable",
     "keep_unsent",
-    "leave_behind",
+    "leave_current_task",
     "leave_task_behind",
     "put_back_task",
     "reopen",
+    "running_loop",
     "set_aside_task",
+    "set_running_loop",
+    "thread_of",
 ]
 
 if TYPE_CHECKING:
@@ -80,6 +82,8 @@ if TYPE_CHECKING:
         def _handle_signal(self, sig: int) -> None: ...
         def _process_events(self, event_list: Any) -> None: ...
         def _process_self_data(self, data: bytes) -> None: ...
+        def _remove_reader(self, fd: int) -> bool: ...
+        def _remove_writer(self, fd: int) -> bool: ...
         def _run_once(self) -> None: ...
         def _set_coroutine_origin_tracking(self, enabled: bool) -> None: ...
 
@@ -118,6 +122,15 @@ else:
     SocketTransport = selector_events._SelectorSocketTransport
 
 
+#: What ``signal.signal`` has for a signal that a loop has a handler for.
+HANDLED_BY_LOOP: Any = unix_events._sighandler_noop  # type: ignore[attr-defined]
+
+#: The loop that runs in this thread, or None; and to make one so. What asks, asks often: these are
+#: CPython's own functions.
+running_loop = asyncio._get_running_loop
+set_running_loop = asyncio._set_running_loop
+
+
 def keep_unsent(transport: SocketTransport, rest: memoryview) -> None:
     """Keep the rest of a write until the socket is writable, as CPython does after its own send."""
     private: Any = transport
@@ -143,6 +156,11 @@ def current_loop() -> asyncio.AbstractEventLoop | None:
     return getattr(getattr(policy, "_local", None), "_loop", None)
 
 
+def thread_of(loop: asyncio.AbstractEventLoop) -> int | None:
+    """The number of the thread that runs ``loop``; None where it does not run, or tell."""
+    return getattr(loop, "_thread_id", None)
+
+
 def is_reopenable(loop: asyncio.AbstractEventLoop) -> bool:
     """Whether :func:`reopen` can do anything for it: for CPython's own loops, not for uvloop."""
     return isinstance(loop, asyncio.BaseEventLoop)
@@ -154,45 +172,6 @@ def reopen(loop: asyncio.AbstractEventLoop) -> None:
     if is_reopenable(loop):
         private._asyncgens_shutdown_called = private._executor_shutdown_called = False
         private._default_executor = None
-
-
-def leave_behind(thread: threading.Thread) -> None:
-    """Have the interpreter, which is about to exit, not wait for a thread that does not end."""
-    if sys.version_info >= (3, 13):
-        _interrupt_shutdown()
-        return
-    shared: Any = threading
-    private: Any = thread
-    with shared._shutdown_locks_lock:
-        shared._shutdown_locks.discard(private._tstate_lock)
-
-
-class _LeftBehindError(BaseException):
-    """Ends the wait for threads at exit."""
-
-
-def _interrupt_shutdown() -> None:
-    """Break off ``threading._shutdown``: since 3.13 it is in C, and Ctrl-C alone can do that.
-
-    Python reports what breaks it off, as an exception that cannot be raised.
-    """
-    report = sys.unraisablehook
-
-    def expire(number: int, frame: FrameType | None) -> None:
-        if frame is not None and frame.f_code.co_name == "_shutdown":
-            raise _LeftBehindError
-
-    def hear(unraisable: Any) -> None:
-        if unraisable.exc_type is not _LeftBehindError:
-            report(unraisable)
-            return
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        sys.unraisablehook = report
-
-    sys.unraisablehook = hear
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGALRM, expire)
-        signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
 
 
 def leave_task_behind(task: asyncio.Task[Any]) -> None:
@@ -207,6 +186,18 @@ def has_work(loop: asyncio.AbstractEventLoop) -> bool:
         return True  # uvloop tells of its tasks only
     private: Any = loop
     return bool(private._asyncgens) or private._default_executor is not None
+
+
+def leave_current_task(loop: asyncio.AbstractEventLoop) -> None:
+    """Have ``loop`` no current task, also where one was left in the middle of a step."""
+    task = asyncio.current_task(loop)
+    if task is not None:
+        asyncio.tasks._leave_task(loop, task)
+
+
+def add_reader(transport: SocketTransport, callback: Callback[()]) -> None:
+    """Have ``callback`` called when there is something to read, instead of the transport."""
+    transport._loop._add_reader(transport._sock_fd, callback)
 
 
 def set_aside_task(loop: asyncio.AbstractEventLoop | None) -> asyncio.Task[Any] | None:

@@ -5,10 +5,41 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-__all__ = ["canceller_of", "count_as_handled"]
+__all__ = [
+    "ReturnValue",
+    "canceller_of",
+    "count_as_handled",
+    "drive",
+    "replace_drive",
+    "twisteds_drive",
+]
+
+_module: Any = defer
+_Drive = Callable[[Any], "Deferred[Any]"]
+
+#: What ``returnValue()`` raises.
+ReturnValue: Any = _module._DefGen_Return
+
+
+def drive(coroutine: Any) -> Deferred[Any]:
+    """Have what Twisted drives coroutines and generators by drive one, to its end."""
+    driven: Deferred[Any] = _module._cancellableInlineCallbacks(coroutine)
+    return driven
+
+
+def twisteds_drive() -> _Drive:
+    """What does so at present."""
+    present: _Drive = _module._cancellableInlineCallbacks
+    return present
+
+
+def replace_drive(function: _Drive) -> None:
+    """Put ``function`` in its place: ``inlineCallbacks`` and all that is built on it use that."""
+    _module._cancellableInlineCallbacks = function
 
 
 def count_as_handled(deferred: Deferred[Any], failure: Failure) -> None:

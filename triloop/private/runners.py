@@ -7,7 +7,9 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["watch_loops"]
+from triloop.private.cpython import running_loop
+
+__all__ = ["is_patched_to_nest", "watch_loops"]
 
 _Callback = Callable[[asyncio.AbstractEventLoop], None]
 
@@ -32,6 +34,11 @@ def watch_loops(callback: _Callback) -> None:
         _callbacks.append(callback)
 
 
+def is_patched_to_nest() -> bool:
+    """Whether nest_asyncio, or its successor, has changed asyncio in this process."""
+    return hasattr(asyncio, "_nest_patched")
+
+
 def _follow_set_event_loop() -> None:
     native = asyncio.set_event_loop
 
@@ -51,7 +58,7 @@ def _follow_runners() -> None:
 
     @functools.wraps(native)
     def run(runner: Any, coro: Any, **options: Any) -> Any:
-        if asyncio._get_running_loop() is None:
+        if running_loop() is None:
             _notify(runner.get_loop())
         return native(runner, coro, **options)
 

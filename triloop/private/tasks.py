@@ -13,6 +13,8 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextvars import Context
 from typing import Any
 
+from triloop.private.cpython import running_loop, set_running_loop
+
 __all__ = ["begin", "new_task", "step"]
 
 
@@ -86,18 +88,18 @@ class _FirstStep:
 @contextlib.contextmanager
 def _running(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     """Have ``loop`` be the running one, for what asks for it, and for the Task."""
-    before = asyncio._get_running_loop()
+    before = running_loop()
     if before is loop:
         yield
         return
     private: Any = loop
-    asyncio._set_running_loop(loop)
+    set_running_loop(loop)
     private.is_running = lambda: True
     try:
         yield
     finally:
         del private.is_running
-        asyncio._set_running_loop(before)
+        set_running_loop(before)
 
 
 def end_in_silence(task: asyncio.Task[Any]) -> None:

@@ -11,11 +11,20 @@ from types import FrameType
 from typing import Any
 
 from twisted.internet import defer, tcp
+from twisted.internet.base import DelayedCall
+from twisted.internet.posixbase import _ContinuousPolling as ContinuousPolling
 from twisted.python import threadable
 
+from triloop.private.cpython import running_loop
+from triloop.private.reactors import host_loop_of
+
 __all__ = [
+    "ContinuousPolling",
     "accept",
+    "adopt_connection",
+    "adopt_port",
     "is_waited_for",
+    "keep_repr",
     "runs_elsewhere",
     "unreported_cancellations",
 ]
@@ -30,6 +39,22 @@ def accept(port: tcp.Port, at_most: int) -> Iterator[tuple[Any, Any]]:
     """
     with tcp._BuffersLogs(port._logger.namespace, port._logger.observer) as logger:
         yield from tcp._accept(logger, range(at_most), port.socket, tcp._reservedFD)
+
+
+def adopt_port(kind: Any, *args: Any, **options: Any) -> Any:
+    """A port of a class of Twisted's, or one that extends it, on a descriptor that is open."""
+    return kind._fromListeningDescriptor(*args, **options)
+
+
+def adopt_connection(kind: Any, *args: Any) -> Any:
+    """A connection of such a class on a descriptor that is open."""
+    return kind._fromConnectedSocket(*args)
+
+
+def keep_repr(call: DelayedCall) -> None:
+    """Have a timed call that will lose its function go on to show what it was."""
+    private: Any = call
+    private._repr = repr(call)
 
 
 class _DebugInfo(defer.DebugInfo):
@@ -82,9 +107,9 @@ def runs_elsewhere(reactor: Any) -> bool:
         return False
     if threadable.ioThread in {None, threading.get_ident()}:
         return False
-    host = getattr(reactor, "_asyncioEventloop", None)
+    host = host_loop_of(reactor)
     if host is not None:
-        return asyncio._get_running_loop() is not host
+        return running_loop() is not host
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_locals.get("self") is not reactor:
         frame = frame.f_back

@@ -12,6 +12,8 @@ from twisted.internet import process as processes
 from twisted.internet.interfaces import IReadDescriptor
 from zope.interface import implementer
 
+from triloop.private.reactors import add_internal_reader, reactor_of, remove_internal_reader
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -100,7 +102,7 @@ class ChildWatch:
             self._add_thread(process)
         else:
             self._exits.add(child)
-            self._reactor._addInternalReader(child)
+            add_internal_reader(self._reactor, child)
 
     def _add_thread(self, process: Any) -> None:
         def wait() -> None:
@@ -120,7 +122,7 @@ class ChildWatch:
     def discard(self, child: _ChildExit) -> None:
         """Stop watching a child."""
         self._exits.discard(child)
-        self._reactor._removeInternalReader(child)
+        remove_internal_reader(self._reactor, child)
         child.connectionLost(None)
 
     def clear(self) -> None:
@@ -140,6 +142,6 @@ def reap_unwatched() -> None:
     Children of watched reactors are reaped by their own reactor, in its thread and once it runs.
     """
     for process in list(processes.reapProcessHandlers.values()):
-        reactor = getattr(process, "_reactor", None) or getattr(process, "reactor", None)
+        reactor = reactor_of(process)
         if not is_watched(reactor):
             process.reapProcess()

@@ -6,14 +6,13 @@ import asyncio
 import signal
 import threading
 from _signal import getsignal as _plain_getsignal  # type: ignore[import-not-found]  # no stub
-from asyncio.unix_events import (  # type: ignore[attr-defined]
-    _sighandler_noop,  # the mark of a handler that asyncio owns
-)
 from collections.abc import Callable, Collection
 from types import FrameType
 from typing import Any
 
 from twisted.internet.base import ReactorBase
+
+from triloop.private.cpython import HANDLED_BY_LOOP
 
 __all__ = [
     "Guard",
@@ -82,7 +81,7 @@ def unguarded(handler: Handler) -> Handler:
 def belongs_to_loop(handler: Handler) -> bool:
     """Whether ``add_signal_handler`` of any asyncio loop, ours or another, has set it."""
     owner = getattr(handler, "__self__", None)
-    return handler is _sighandler_noop or isinstance(owner, (asyncio.AbstractEventLoop, LoopShare))
+    return handler is HANDLED_BY_LOOP or isinstance(owner, (asyncio.AbstractEventLoop, LoopShare))
 
 
 def belongs_to_twisted(handler: Handler) -> bool:

@@ -23,6 +23,15 @@ from zope.interface import implementer
 
 from triloop.adapters.asyncio_in_twisted.calls import CallsInContext
 from triloop.adapters.winding import Winding, shutdown_event
+from triloop.private.cpython import running_loop
+from triloop.private.reactors import (
+    add_internal_reader,
+    has_ended,
+    internal_readers,
+    is_stopped,
+    remove_internal_reader,
+    was_stopped,
+)
 from triloop.protocol import Callback, Cancellable
 from triloop.states import Action, Event, Lifecycle, RefusedError, State
 
@@ -49,9 +58,9 @@ class _Reader:
         self._fd = fd
         self.doRead: Any = callback
         try:
-            reactor._addInternalReader(self)
+            add_internal_reader(reactor, self)
         except BaseException:
-            reactor._internalReaders.discard(self)
+            internal_readers(reactor).discard(self)
             raise
 
     def fileno(self) -> int:
@@ -64,8 +73,8 @@ class _Reader:
         """Do nothing: the guest closes its descriptor."""
 
     def cancel(self) -> None:
-        if self in self._reactor._internalReaders:
-            self._reactor._removeInternalReader(self)
+        if self in internal_readers(self._reactor):
+            remove_internal_reader(self._reactor, self)
 
 
 class _Call:
@@ -280,7 +289,7 @@ class ReactorHost:
             return
         if self.driving:
             reactor.crash()
-        elif not reactor._stopped:
+        elif not is_stopped(reactor):
             reactor.stop()
 
     @property
@@ -289,7 +298,7 @@ class ReactorHost:
 
         Twisted's own AsyncioSelectorReactor fires its startup events before it runs its loop.
         """
-        running = asyncio._get_running_loop()
+        running = running_loop()
         return running is not None or isinstance(self.reactor, AsyncioSelectorReactor)
 
     # triloop.protocol.Host
@@ -326,7 +335,7 @@ def check_able_to_run(reactor: Any) -> None:
     Raises:
         twisted.internet.error.ReactorNotRestartable: It was stopped for good.
     """
-    restartable = getattr(reactor, "_restartable", False)
+    restartable = getattr(reactor, "restartable", False)
     over = isinstance(reactor, ReactorBase) and _state_of(reactor) is State.ENDED
     if over and not restartable:
         raise ReactorNotRestartable(
@@ -360,6 +369,6 @@ def _nothing() -> None:
 
 def _state_of(reactor: Any) -> State:
     """The state of a reactor that was not followed until now, from Twisted's own attributes."""
-    if reactor._startedBefore:
-        return State.SHUTTING if reactor._started else State.ENDED
+    if was_stopped(reactor):
+        return State.ENDED if has_ended(reactor) else State.SHUTTING
     return State.RUNNING if reactor.running else State.RESTING

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from tornado.platform.asyncio import AsyncIOLoop
 
-from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop, refuse_within_running_loop
+from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop
+from triloop.adapters.asyncio_in_twisted.reactors import refuse_within_running_loop
 from triloop.private.cpython import current_loop
 
 if TYPE_CHECKING:

@@ -7,43 +7,40 @@ import heapq
 import socket
 import sys
 import threading
-from asyncio import events
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.error import ReactorNotRestartable
 
 from triloop.adapters.asyncio_in_twisted.guest import LoopGuest
-from triloop.adapters.asyncio_in_twisted.host import ReactorHost, check_able_to_run
+from triloop.adapters.asyncio_in_twisted.host import ReactorHost
 from triloop.adapters.asyncio_in_twisted.names import ResolvingLoop
-from triloop.adapters.asyncio_in_twisted.poller import Poller
+from triloop.adapters.asyncio_in_twisted.poller import RAW, Poller
+from triloop.adapters.asyncio_in_twisted.reactors import RUN_TWISTED_INSIDE, reactor_for, will_run
 from triloop.adapters.asyncio_in_twisted.streams import StreamTransport
-from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor
 from triloop.default_loop import nested_loops
 from triloop.embedding import Embedding
-from triloop.origins import remember, warn
+from triloop.origins import warn
 from triloop.private.cpython import (
     TimerHandle,
+    leave_current_task,
     put_back_task,
+    running_loop,
     set_aside_task,
+    set_running_loop,
 )
-from triloop.private.twisted import runs_elsewhere
+from triloop.private.guest_loop import hide_frame, mark_scheduled
 from triloop.process.loop_signals import SharedSignals
 from triloop.states import Lifecycle, State
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from triloop.private.cpython import Arguments, Callback, Handle
+    from triloop.private.cpython import Arguments, Callback
 
 __all__ = ["ReactorEventLoop", "new_event_loop"]
 
 #: A loop that runs, its current task, and the hooks of asynchronous generators.
-_RUN_TWISTED_INSIDE = (
-    "To have Twisted run inside the running loop use `async with triloop.attached() as reactor` or "
-    "triloop.install()"
-)
-
 _Outer = tuple[asyncio.AbstractEventLoop | None, "asyncio.Task[Any] | None", Any]
 
 
@@ -86,7 +83,9 @@ class ReactorEventLoop(ResolvingLoop):
 
     def __init__(self, reactor: Any = None) -> None:
         self._is_warned = False
-        self._reactor, self._own_reactor = _reactor_for(reactor)
+        #: Whether it is the running loop in its turns only.
+        self._visits = False
+        self._reactor, self._own_reactor = reactor_for(reactor)
         self._outer: _Outer = (None, None, (None, None))
         self._host = ReactorHost(
             self._reactor, self._begin, self._end, self._if_running, self._in_turn
@@ -151,6 +150,19 @@ class ReactorEventLoop(ResolvingLoop):
     def _in_turn(self) -> bool:
         return self._embedding.turning and threading.get_ident() == self._thread_id
 
+    def turn(self) -> None:
+        """Do one iteration of CPython's own; for the reactor."""
+        if self._visits:
+            outer = self._enter()
+            try:
+                self._run_once()
+            finally:
+                self._leave(outer)
+        else:
+            self._run_once()
+        if self._stopping:
+            self._stop_now()
+
     def _stop_now(self) -> None:
         self._stopping = False
         if self.lifecycle.state is State.WINDING:
@@ -165,13 +177,11 @@ class ReactorEventLoop(ResolvingLoop):
         if self._thread_id is not None:
             return
         self._thread_id = threading.get_ident()
-        left = asyncio.current_task(self)
-        if left is not None:  # by a fork in the middle of it
-            asyncio.tasks._leave_task(self, left)
+        leave_current_task(self)  # one that a fork has left in the middle of it
         self._set_coroutine_origin_tracking(self._debug)
         # The reactor may itself run in an asyncio loop, which is the running one between turns.
-        self._guest.visits = self._host.runs_in_asyncio
-        if not self._guest.visits:
+        self._visits = self._host.runs_in_asyncio
+        if not self._visits:
             self._outer = self._enter()
         self._signals.claim()
         try:
@@ -185,7 +195,7 @@ class ReactorEventLoop(ResolvingLoop):
             return
         self._embedding.detach()
         self._signals.claim()
-        if not self._guest.visits:
+        if not self._visits:
             self._leave(self._outer)
         self._set_coroutine_origin_tracking(False)
         self._stopping = False
@@ -200,7 +210,7 @@ class ReactorEventLoop(ResolvingLoop):
         self._signals.reset(ran=self._thread_id is not None)
         self._set_coroutine_origin_tracking(False)
         self._thread_id = None
-        self._stopping = self._guest.visits = False
+        self._stopping = self._visits = False
         if can_run:
             self._embedding.detach()
         self._host.reset(can_run=can_run)
@@ -208,9 +218,9 @@ class ReactorEventLoop(ResolvingLoop):
 
     def _enter(self) -> _Outer:
         """Become the running loop; returns what :meth:`_leave` needs to put back."""
-        running = events._get_running_loop()
+        running = running_loop()
         outer = running, set_aside_task(running), sys.get_asyncgen_hooks()
-        events._set_running_loop(self)
+        set_running_loop(self)
         sys.set_asyncgen_hooks(
             firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook
         )
@@ -218,7 +228,7 @@ class ReactorEventLoop(ResolvingLoop):
 
     def _leave(self, outer: _Outer) -> None:
         running, task, hooks = outer
-        events._set_running_loop(running)
+        set_running_loop(running)
         put_back_task(running, task)
         sys.set_asyncgen_hooks(*hooks)
 
@@ -251,8 +261,11 @@ class ReactorEventLoop(ResolvingLoop):
             self._reactor.close()
 
     def _process_events(self, event_list: Any) -> None:
-        if not self._selector.dispatch(event_list, self):
+        poller = self._selector
+        if poller.blocking or not RAW:
             super()._process_events(event_list)
+        else:
+            self.make_ready(event_list, poller.keys)
 
     def _make_socket_transport(
         self,
@@ -276,12 +289,12 @@ class ReactorEventLoop(ResolvingLoop):
         """See :meth:`asyncio.loop.call_soon`."""
         if self._debug or self._closed:
             handle = super().call_soon(callback, *args, context=context)
-            _hide_this_frame(handle)
+            hide_frame(handle)
         else:
             handle = asyncio.Handle(callback, args, self, context)
             self._ready.append(handle)
         if not self._embedding.turning:
-            if self._thread_id is None and events._get_running_loop() not in {None, self}:
+            if self._thread_id is None and running_loop() not in {None, self}:
                 self._warn_of_running_loop()
             self._embedding.wake()
         return handle
@@ -296,25 +309,25 @@ class ReactorEventLoop(ResolvingLoop):
         """See :meth:`asyncio.loop.call_at`."""
         if self._debug or self._closed or when is None:
             handle = super().call_at(when, callback, *args, context=context)
-            _hide_this_frame(handle)
+            hide_frame(handle)
         else:
             handle = TimerHandle(when, callback, args, self, context)
             heapq.heappush(self._scheduled, handle)
-            handle._scheduled = True
+            mark_scheduled(handle, True)
         if not self._embedding.turning:
-            if self._thread_id is None and events._get_running_loop() not in {None, self}:
+            if self._thread_id is None and running_loop() not in {None, self}:
                 self._warn_of_running_loop()
             self._embedding.wake()
         return handle
 
     def _warn_of_running_loop(self) -> None:
-        if self._is_warned or _will_run(self._reactor):
+        if self._is_warned or will_run(self._reactor):
             return
         self._is_warned = True
         warn(
             f"a call was scheduled on {self!r}, which does not run, inside "
-            f"{events._get_running_loop()!r}, which does: nothing runs the reactor here. "
-            f"{_RUN_TWISTED_INSIDE}; for a loop that another thread runs use call_soon_threadsafe()"
+            f"{running_loop()!r}, which does: nothing runs the reactor here. "
+            f"{RUN_TWISTED_INSIDE}; for a loop that another thread runs use call_soon_threadsafe()"
         )
 
     # Signals
@@ -345,70 +358,3 @@ def new_event_loop(reactor: Any = None) -> ReactorEventLoop:
 def open_loops() -> list[ReactorEventLoop]:
     """All loops in this process that are not closed."""
     return list(nested_loops)
-
-
-def _hide_this_frame(handle: asyncio.Handle) -> None:
-    """In debug mode, have the traceback of a handle end at the application's line."""
-    source = cast("Handle", handle)._source_traceback
-    if source:
-        del source[-1]
-
-
-def _reactor_for(reactor: Any) -> tuple[Any, bool]:
-    """Choose the reactor of a new loop; also return whether only this loop uses it."""
-    if reactor is None:
-        is_new = "twisted.internet.reactor" not in sys.modules
-        from twisted.internet import reactor  # the global one, installed if there is none
-
-        if is_new:
-            remember(reactor)
-        own = _is_taken(reactor) or runs_elsewhere(reactor)
-        return (LeanReactor() if own else reactor), own
-    if _is_taken(reactor):
-        raise ValueError(
-            f"an open asyncio loop is on {reactor!r} already: two loops need two reactors. "
-            "Give this one another, or close the other loop first"
-        )
-    check_able_to_run(reactor)
-    if runs_elsewhere(reactor):
-        raise RuntimeError(
-            f"{reactor!r} runs in another thread than the present one "
-            f"({threading.current_thread().name}): make its loop there, by reactor.callFromThread()"
-        )
-    return reactor, False
-
-
-def refuse_within_running_loop(reactor: Any) -> None:
-    """Refuse to install a loop on ``reactor`` inside a running loop, where it would never run.
-
-    Args:
-        reactor: None for the one that a new loop would get.
-
-    Raises:
-        RuntimeError: A loop runs in this thread, and nothing will run ``reactor``.
-    """
-    running = events._get_running_loop()
-    if running is None:
-        return
-    if reactor is None:
-        reactor = sys.modules.get("twisted.internet.reactor")
-        if reactor is not None and (_is_taken(reactor) or runs_elsewhere(reactor)):
-            reactor = None  # it would get one of its own
-    if not _will_run(reactor):
-        raise RuntimeError(
-            f"{running!r} runs in this thread already, and nothing will run the reactor of a "
-            f"TwistedIOLoop here. {_RUN_TWISTED_INSIDE}"
-        )
-
-
-def _will_run(reactor: Any) -> bool:
-    """Whether ``reactor`` runs, or is going to inside the loop that runs in this thread."""
-    if reactor is None:
-        return False
-    inside = getattr(reactor, "_asyncioEventloop", None) is events._get_running_loop()
-    runs = bool(getattr(reactor, "running", False))
-    return runs or inside or hasattr(reactor, "follow")
-
-
-def _is_taken(reactor: object) -> bool:
-    return any(loop.reactor is reactor for loop in nested_loops)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from triloop.private.cpython import SelectorLoop
+from triloop.private.guest_loop import GuestLoop
 
 __all__ = ["AddressResolver", "ResolvingLoop"]
 
@@ -18,7 +18,7 @@ class AddressResolver(Protocol):
         """See :meth:`asyncio.loop.getaddrinfo`."""
 
 
-class ResolvingLoop(SelectorLoop):
+class ResolvingLoop(GuestLoop):
     """A selector loop that may be given a resolver.
 
     Attributes:

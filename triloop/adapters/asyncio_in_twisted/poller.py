@@ -6,16 +6,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING or sys.platform == "linux":
-    from select import EPOLLIN, EPOLLOUT
     from selectors import EpollSelector as _Selector
-
-    _NOT_IN, _NOT_OUT = ~EPOLLIN, ~EPOLLOUT
 else:  # pragma: no cover - the BSDs and macOS
     from selectors import KqueueSelector as _Selector
 
-__all__ = ["Poller"]
+__all__ = ["RAW", "Poller"]
 
-_RAW = sys.platform == "linux"
+#: Whether :meth:`Poller.select` gives what epoll has found as it is, unless it blocks.
+RAW = sys.platform == "linux"
 
 
 class Poller(_Selector):
@@ -28,41 +26,17 @@ class Poller(_Selector):
         super().__init__()
         #: Whether to wait for I/O: once no host is left to do that.
         self.blocking = False
+        #: What is watched, by descriptor.
+        self.keys = self._fd_to_key
 
     def select(self, timeout: float | None = None) -> Any:
-        """What is ready; see :meth:`dispatch` for its form.
+        """What is ready: numbers and events, see :data:`RAW`; or as any selector gives it.
 
         Args:
             timeout: Seconds to wait, None for ever; only a blocking poller waits.
         """
         if self.blocking:
             return super().select(timeout)
-        if _RAW:
+        if RAW:
             return self._selector.poll(0, len(self._fd_to_key) or 1)
         return super().select(0)  # pragma: no cover - the BSDs and macOS
-
-    def dispatch(self, found: Any, loop: Any) -> bool:
-        """Queue the callbacks of what a non-blocking epoll has found, without ``SelectorKey``s.
-
-        Returns:
-            False where ``found`` is in the form of the ``selectors`` module instead.
-        """
-        if self.blocking or not _RAW:
-            return False
-        keys, ready = self._fd_to_key, loop._ready
-        for fd, event in found:
-            key = keys.get(fd)
-            if key is None:
-                continue
-            reader, writer = key.data
-            if reader is not None and event & _NOT_OUT:
-                if reader._cancelled:
-                    loop._remove_reader(fd)
-                else:
-                    ready.append(reader)
-            if writer is not None and event & _NOT_IN:
-                if writer._cancelled:
-                    loop._remove_writer(fd)
-                else:
-                    ready.append(writer)
-        return True

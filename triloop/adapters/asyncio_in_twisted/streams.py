@@ -6,7 +6,7 @@ import asyncio
 import socket
 from typing import cast
 
-from triloop.private.cpython import SocketTransport, keep_unsent
+from triloop.private.cpython import SocketTransport, add_reader, keep_unsent
 
 __all__ = ["StreamTransport"]
 
@@ -89,7 +89,7 @@ class StreamTransport(SocketTransport):
                 return
         elif message == _SEND_FAILED and isinstance(exc, OSError) and self._has_unread():
             self._send_error = exc
-            self._loop._add_reader(self._sock_fd, self._read_last)
+            add_reader(self, self._read_last)
             return
         super()._fatal_error(exc, message)
 

@@ -30,6 +30,8 @@ from triloop.adapters.resolver.lookup import Failure, Lookup, Outcome
 from triloop.adapters.resolver.loop import Loop
 from triloop.adapters.resolver.settings import Settings
 from triloop.adapters.twisted_in_asyncio.host import AsyncioHost
+from triloop.private.cpython import running_loop
+from triloop.private.reactors import host_loop_of
 from triloop.protocol import Callback, Cancellable
 
 __all__ = ["HostnameResolver"]
@@ -63,20 +65,20 @@ class HostnameResolver:
 
     def __init__(self, reactor: Any, **options: Any) -> None:
         self._reactor = reactor
-        self._settings = Settings.of(options)
+        self.settings = Settings.of(options)
         self._loop_of(reactor)
 
     @classmethod
     def with_settings(cls, reactor: Any, settings: Settings) -> HostnameResolver:
         """Make one with options that have been checked."""
         made = cls(reactor)
-        made._settings = settings
+        made.settings = settings
         return made
 
     @staticmethod
     def _loop_of(reactor: Any) -> tuple[Any, Callable[[Any], Loop]]:
         """The loop to ask by, which may change, and how to ask it for anything."""
-        loop = getattr(reactor, "_asyncioEventloop", None)
+        loop = host_loop_of(reactor)
         if isinstance(loop, asyncio.AbstractEventLoop):
             return loop, AsyncioHost
         for wanted in (IReactorFDSet, IReactorTime):
@@ -138,7 +140,7 @@ class HostnameResolver:
 
     def _look_up(self, resolution: _Resolution, port: int, family: int) -> None:
         owner, as_loop = self._loop_of(self._reactor)
-        engine = engine_of(owner, as_loop, self._settings)
+        engine = engine_of(owner, as_loop, self.settings)
         host = resolution.name
         try:
             found: list[Address] | Outcome | Lookup | None = literal(host, port, family)
@@ -153,9 +155,9 @@ class HostnameResolver:
             resolution.deliver_soon(engine.loop, addresses)
 
     def _refuse_other_threads(self) -> None:
-        loop = getattr(self._reactor, "_asyncioEventloop", None)
+        loop = host_loop_of(self._reactor)
         if isinstance(loop, asyncio.AbstractEventLoop):
-            is_here = not loop.is_running() or asyncio._get_running_loop() is not None
+            is_here = not loop.is_running() or running_loop() is not None
         else:
             is_here = not self._reactor.running or threadable.isInIOThread()
         if not is_here:

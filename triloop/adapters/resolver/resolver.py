@@ -33,6 +33,8 @@ from triloop.adapters.resolver.lookup import Failure, Lookup, Outcome
 from triloop.adapters.resolver.settings import Settings
 from triloop.adapters.twisted_in_asyncio.host import AsyncioHost
 from triloop.adapters.twisted_in_asyncio.reactor import all_reactors
+from triloop.private.cpython import running_loop
+from triloop.private.reactors import host_loop_of
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -186,7 +188,7 @@ def _deliver(future: asyncio.Future[Outcome], outcome: Outcome) -> None:
 
 
 def _running_loop(reactor: Any) -> asyncio.AbstractEventLoop:
-    loop = asyncio._get_running_loop()
+    loop = running_loop()
     if loop is None:
         raise RuntimeError(
             "no asyncio loop runs in this thread: await this in one. On a Twisted reactor without "
@@ -209,11 +211,11 @@ def _running_loop(reactor: Any) -> asyncio.AbstractEventLoop:
 
 
 def _goes_with(reactor: Any, loop: asyncio.AbstractEventLoop) -> bool:
-    return loop is getattr(reactor, "_asyncioEventloop", None) or _own_reactor(loop) is reactor
+    return loop is host_loop_of(reactor) or _own_reactor(loop) is reactor
 
 
 def _own_reactor(loop: asyncio.AbstractEventLoop) -> Any:
-    own = (one for one in all_reactors() if one._asyncioEventloop is loop and not one.is_closed)
+    own = (one for one in all_reactors() if one.host_loop is loop and not one.is_closed)
     return getattr(loop, "reactor", None) or next(own, None)
 
 

@@ -18,6 +18,7 @@ from twisted.python import log
 
 from triloop.adapters.twisted_in_asyncio.contexts import InContext
 from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor, keeps_log_context
+from triloop.private.twisted import adopt_port
 
 __all__ = ["DatagramReactor"]
 
@@ -161,8 +162,8 @@ class DatagramReactor(LeanReactor):
         """See :meth:`twisted.internet.interfaces.IReactorSocket.adoptDatagramPort`."""
         if addressFamily not in {socket.AF_INET, socket.AF_INET6}:
             raise error.UnsupportedAddressFamily(addressFamily)
-        listening: Port = Port._fromListeningDescriptor(
-            self, fileDescriptor, addressFamily, protocol, maxPacketSize=maxPacketSize
+        listening: Port = adopt_port(
+            Port, self, fileDescriptor, addressFamily, protocol, maxPacketSize=maxPacketSize
         )
         listening.startListening()
         return listening

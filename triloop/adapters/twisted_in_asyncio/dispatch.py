@@ -25,7 +25,8 @@ if TYPE_CHECKING or sys.platform == "linux":
     from select import epoll as new_poller
 
     from twisted.internet.epollreactor import EPollReactor as PollReactor
-    from twisted.internet.posixbase import _ContinuousPolling
+
+    from triloop.private.twisted import ContinuousPolling
 
     POLLER = "_poller"
 else:  # pragma: no cover - the BSDs and macOS
@@ -66,7 +67,7 @@ class LeanReactor(PollReactor):
     """
 
     def __init__(self) -> None:
-        self._early: list[EarlyWriter] = []
+        self.early_writers: list[EarlyWriter] = []
         #: The batch that is being written out, and the poll result that is being dispatched.
         self._granting: list[EarlyWriter] = []
         self._found: list[tuple[int, int]] = []
@@ -152,8 +153,8 @@ class LeanReactor(PollReactor):
         _kq = functools.cached_property(_reopen)
 
         def _doWriteOrRead(self, selectable: Any, fd: int, event: Any) -> None:
-            do = PollReactor._doWriteOrRead  # type: ignore[attr-defined]
-            self.contexts.call(context_of(selectable), do, self, selectable, fd, event)
+            do = super()._doWriteOrRead  # type: ignore[misc]  # it is KQueueReactor's
+            self.contexts.call(context_of(selectable), do, selectable, fd, event)
 
     def write_early(self, stream: EarlyWriter) -> object:
         """Have ``stream`` write out once the present callback has returned.
@@ -161,8 +162,8 @@ class LeanReactor(PollReactor):
         Returns:
             The batch that it is in, with which it will be called.
         """
-        self._early.append(stream)
-        return self._early
+        self.early_writers.append(stream)
+        return self.early_writers
 
     def flush(self) -> None:
         """Have all streams write out that asked for it by :meth:`write_early`.
@@ -200,7 +201,7 @@ class LeanReactor(PollReactor):
 
     def _write_batch(self) -> None:
         """Do what :meth:`flush` does, but keep an interrupt."""
-        batch, self._early = self._early, []
+        batch, self.early_writers = self.early_writers, []
         self._granting = batch
         while not self._write_rest(batch):
             pass
@@ -277,7 +278,7 @@ class LeanReactor(PollReactor):
                     its.run(log.err)
                 if why:
                     its.run(self.disconnect, selectable, why, read)
-                if self._early and self.interrupt is None:
+                if self.early_writers and self.interrupt is None:
                     entered[level] = None
                     self._write_batch()
         finally:
@@ -294,11 +295,14 @@ class LeanReactor(PollReactor):
 
     def getWriters(self) -> list[Any]:
         """See :meth:`twisted.internet.interfaces.IReactorFDSet.getWriters`."""
-        return [*super().getWriters(), *(s for s in self._early if s.early is self._early)]
+        return [
+            *super().getWriters(),
+            *(s for s in self.early_writers if s.early is self.early_writers),
+        ]
 
     def removeAll(self) -> list[Any]:
         """See :meth:`twisted.internet.interfaces.IReactorFDSet.removeAll`."""
-        early = [stream for stream in self._early if stream.early is self._early]
+        early = [stream for stream in self.early_writers if stream.early is self.early_writers]
         for stream in early:
             stream.early = None
         return list(dict.fromkeys([*super().removeAll(), *early]))
@@ -336,7 +340,7 @@ class LeanReactor(PollReactor):
 
 if POLLER == "_poller":
 
-    class FilePolling(_ContinuousPolling):
+    class FilePolling(ContinuousPolling):
         """Polls what epoll does not take, files above all, by a timed call of its own."""
 
         _reactor: LeanReactor

@@ -2,41 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
-__all__ = ["ReactorGuest"]
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor
+from twisted.internet.posixbase import PosixReactorBase
+
+from triloop.adapters.twisted_in_asyncio.datagrams import DatagramReactor
+from triloop.adapters.twisted_in_asyncio.streams import StreamReactor
+from triloop.adapters.twisted_in_asyncio.timers import TimedCalls
+
+__all__ = ["AsyncioReactor", "GuestReactor", "ReactorGuest"]
 
 
-class ReactorGuest:
-    """A poll reactor as a :class:`~triloop.protocol.Guest`."""
+class AsyncioReactor(AsyncioSelectorReactor):
+    """Twisted's reactor on asyncio by name, for those who ask; it works as any PosixReactorBase."""
 
-    def __init__(self, reactor: Any) -> None:
-        self._reactor = reactor
+    callFromThread = PosixReactorBase.callFromThread  # type: ignore[assignment]  # one is untyped
+    crash = PosixReactorBase.crash
+    stop = PosixReactorBase.stop
 
-    def fileno(self) -> int:
-        """The descriptor of the reactor's own epoll or kqueue."""
-        return int(self._reactor.descriptor())
+
+class GuestReactor(TimedCalls, StreamReactor, DatagramReactor):
+    """A poll reactor that can be given its turns by a host."""
+
+    #: What is to be called after a turn: it ends the run of a loop that is there for one turn.
+    after_turn: Callable[[], object] | None = None
 
     def deadline(self) -> float | None:
         """Seconds until the next timed call; 0 also if a call of another thread or a stop waits."""
-        reactor = self._reactor
-        if not reactor._started:
+        if not self._started:
             return None
-        if reactor._early or reactor.threadCallQueue or reactor._justStopped:
+        if self.early_writers or self.threadCallQueue or self._justStopped:
             return 0
-        due: float | None = reactor.timeout()
-        return due
+        return self.timeout()
 
-    def suspend(self) -> None:
-        """See :attr:`triloop.protocol.Guest.suspend`: Twisted's turns may be nested."""
-        self._reactor.suspend_turn()
+    def suspend_turn(self) -> None:
+        """Prepare to be iterated, or turned, in the middle of a turn: no work waits for its end.
+
+        Early writes, answers and calls of threads that the turn has not run yet are queued again.
+        """
+        self.requeue_thread_calls()
+        self.keep_nothing_back()
 
     def turn(self) -> None:
         """One pass of Twisted's main loop; I/O first, so that what it schedules runs at once."""
-        reactor = self._reactor
-        reactor.doIteration(0)
-        reactor.runUntilCurrent()
-        if reactor._early or reactor.interrupt is not None:
-            reactor.flush()
-        if reactor._iterating:
-            reactor._asyncioEventloop.stop()
+        self.doIteration(0)
+        self.runUntilCurrent()
+        if self.early_writers or self.interrupt is not None:
+            self.flush()
+        if self.after_turn is not None:
+            self.after_turn()
+
+
+class ReactorGuest:
+    """Such a reactor as a :class:`~triloop.protocol.Guest`: what of it the host calls."""
+
+    def __init__(self, reactor: GuestReactor) -> None:
+        self.fileno = reactor.descriptor
+        self.deadline = reactor.deadline
+        #: Twisted's turns may be nested.
+        self.suspend = reactor.suspend_turn
+        self.turn = reactor.turn

@@ -10,6 +10,7 @@ import warnings
 from tornado.ioloop import IOLoop
 
 from triloop.default_loop import host_loops, usable_loop
+from triloop.private.cpython import running_loop
 from triloop.protocol import Callback, Cancellable
 
 __all__ = ["AsyncioHost", "asyncio_loop", "check_host", "named"]
@@ -128,7 +129,7 @@ def _check_uvloop(loop: asyncio.AbstractEventLoop) -> None:
 def asyncio_loop(io_loop: IOLoop | asyncio.AbstractEventLoop | None) -> asyncio.AbstractEventLoop:
     """The asyncio loop for ``io_loop``: itself, that of an IOLoop, or the current one for None."""
     if io_loop is None:
-        running = asyncio._get_running_loop()
+        running = running_loop()
         io_loop = running if running is not None else _current_io_loop()
     loop = getattr(io_loop, "asyncio_loop", io_loop)
     if not isinstance(loop, asyncio.AbstractEventLoop):

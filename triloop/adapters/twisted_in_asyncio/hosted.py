@@ -8,49 +8,20 @@ import weakref
 from collections.abc import Callable
 from contextvars import Context
 
-from twisted.internet import error
-from twisted.internet.asyncioreactor import AsyncioSelectorReactor
-from twisted.internet.posixbase import PosixReactorBase
-
-from triloop.adapters.twisted_in_asyncio.datagrams import DatagramReactor
-from triloop.adapters.twisted_in_asyncio.guest import ReactorGuest
+from triloop.adapters.twisted_in_asyncio.guest import AsyncioReactor, GuestReactor, ReactorGuest
 from triloop.adapters.twisted_in_asyncio.host import AsyncioHost, asyncio_loop, check_host, named
-from triloop.adapters.twisted_in_asyncio.streams import StreamReactor
-from triloop.adapters.twisted_in_asyncio.timers import TimedCalls
+from triloop.adapters.twisted_in_asyncio.refusals import error_of
 from triloop.adapters.twisted_in_asyncio.visit import Visit, no_pool
 from triloop.adapters.winding import Winding, shutdown_event
 from triloop.embedding import Embedding
-from triloop.private.cpython import current_loop
+from triloop.private.cpython import current_loop, running_loop
 from triloop.private.twisted import is_waited_for
 from triloop.states import Action, Event, Lifecycle, Refusal, RefusedError
 
 __all__ = ["HostedReactor"]
 
-#: Twisted's exception for each refusal of the lifecycle.
-_ERRORS: dict[Refusal, type[Exception]] = {
-    Refusal.ALREADY_RUNNING: error.ReactorAlreadyRunning,
-    Refusal.NOT_RUNNING: error.ReactorNotRunning,
-    Refusal.NOT_RESTARTABLE: error.ReactorNotRestartable,
-    Refusal.ABOUT_TO_STOP: RuntimeError,
-}
-_REASONS = {
-    Refusal.NOT_RUNNING: "this reactor does not run, or stops already, so it cannot be stopped",
-    Refusal.NOT_RESTARTABLE: (
-        "a reactor that was stopped stays so; triloop.install(restartable=True) makes one that "
-        "does not"
-    ),
-}
 
-
-class _AsyncioReactor(AsyncioSelectorReactor):
-    """Twisted's reactor on asyncio, for isinstance() only; it works as any PosixReactorBase."""
-
-    callFromThread = PosixReactorBase.callFromThread  # type: ignore[assignment]  # one is untyped
-    crash = PosixReactorBase.crash
-    stop = PosixReactorBase.stop
-
-
-class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor):
+class HostedReactor(GuestReactor, AsyncioReactor):
     """Twisted's own poll reactor, run by an asyncio loop from its start to its end.
 
     Whatever starts or ends it is an event for its :class:`~triloop.states.Lifecycle`. The actions
@@ -69,10 +40,9 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
         check_host(loop)
         self._asyncioEventloop = loop
         self._is_debug = loop.get_debug()
-        self._restartable = restartable
+        self.restartable = restartable
         #: Whether other code runs the loop, which then goes on after the reactor's end.
         self._visits = False
-        self._iterating = False
         self._handles_signals = False
         #: The thread in whose loops it starts.
         self._home = threading.get_ident()
@@ -90,6 +60,11 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
 
     # The loop
 
+    @property
+    def host_loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that it runs in, or will."""
+        return self._asyncioEventloop
+
     def follow(self) -> None:
         """Move to the running loop, if that is not the reactor's own.
 
@@ -100,7 +75,7 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
             RuntimeError: The reactor runs in another loop than the running one; in debug mode
                 also when it runs in another thread than the present one.
         """
-        running = asyncio._get_running_loop()
+        running = running_loop()
         loop = self._asyncioEventloop
         self._is_debug = loop.get_debug()
         if self._embedding.turning:
@@ -191,7 +166,8 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
         Args:
             loop: This reactor's loop there.
         """
-        self._iterating = self._handles_signals = False
+        self.after_turn = None
+        self._handles_signals = False
         self._home = threading.get_ident()
         self.visit = Visit(self, self.lifecycle)
         self._winding.clear()
@@ -220,15 +196,15 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
             twisted.internet.error.ReactorNotRestartable: After ``stop()``, unless the reactor was
                 made restartable.
         """
-        running = asyncio._get_running_loop()
+        running = running_loop()
         if running is None and self._asyncioEventloop.is_running():
             running = self._asyncioEventloop  # in another thread
-        event = Event.RUN_RESTARTABLE if self._restartable else Event.RUN
+        event = Event.RUN_RESTARTABLE if self.restartable else Event.RUN
         refusal = self.lifecycle.refusal(event)
         if refusal is None and running is not None:
             refusal = Refusal.ALREADY_RUNNING
         if refusal is not None:
-            raise self._error(refusal, running)
+            raise error_of(refusal, running or self._asyncioEventloop)
         self.lifecycle.handle(event)
         if self._asyncioEventloop.is_closed():
             self.move(asyncio_loop(None))
@@ -250,7 +226,7 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
         try:
             self.lifecycle.stop()
         except RefusedError as refused:
-            raise self._error(refused.refusal) from None
+            raise error_of(refused.refusal, self._asyncioEventloop) from None
 
     def crash(self) -> None:
         """Leave the loop at once, and end the loop's run if ``run()`` of this reactor began it."""
@@ -286,17 +262,7 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
         try:
             self.lifecycle.handle(event)
         except RefusedError as refused:
-            raise self._error(refused.refusal) from None
-
-    def _error(
-        self, refusal: Refusal, running: asyncio.AbstractEventLoop | None = None
-    ) -> Exception:
-        reason = _REASONS.get(refusal) or (
-            f"{named(running or self._asyncioEventloop)} runs already, and this reactor in "
-            "it: leave out reactor.run(). Await what you wait for, by triloop.as_future(it); "
-            "`async with triloop.attached()` is a reactor from its start to its end"
-        )
-        return _ERRORS[refusal](reason)
+            raise error_of(refused.refusal, self._asyncioEventloop) from None
 
     # The actions of its lifecycle
 
@@ -392,7 +358,7 @@ class HostedReactor(TimedCalls, StreamReactor, DatagramReactor, _AsyncioReactor)
         self._embedding.detach()
         self._unschedule()
         self._awaited.clear()
-        if self._restartable or self._visits:
+        if self.restartable or self._visits:
             self.drop_timed_calls()  # they would happen in the next run
         if not self.is_closed:
             # Twisted's triggers have been fired, and the reactor may be started again.

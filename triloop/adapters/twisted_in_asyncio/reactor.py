@@ -19,6 +19,8 @@ from triloop.adapters.twisted_in_asyncio.host import AsyncioHost, asyncio_loop
 from triloop.adapters.twisted_in_asyncio.hosted import HostedReactor
 from triloop.adapters.twisted_in_asyncio.names import ConfiguredResolver
 from triloop.embedding import Embedding
+from triloop.private.cpython import running_loop
+from triloop.private.reactors import has_started
 from triloop.process.children import ChildWatch, Interruptible
 from triloop.process.reactor_signals import ReactorSignals
 
@@ -65,7 +67,7 @@ class TornadoReactor(HostedReactor):
     ) -> None:
         #: The line that installed it, if this is the global reactor.
         self.installed_by: str | None = None
-        self._children = ChildWatch(self, self._tell_process)
+        self.children = ChildWatch(self, self._tell_process)
         super().__init__(asyncio_loop(io_loop), restartable=restartable)
         self.installNameResolver(ConfiguredResolver(self, self.nameResolver))
         _reactors.add(self)
@@ -113,19 +115,11 @@ class TornadoReactor(HostedReactor):
         self.suspend_turn()
         self.runUntilCurrent()
         loop = self._asyncioEventloop
-        if loop.is_running() or asyncio._get_running_loop() is not None:
+        if loop.is_running() or running_loop() is not None:
             self.flush()
             self.doIteration(delay)
         else:
             self._iterate_loop(delay)
-
-    def suspend_turn(self) -> None:
-        """Prepare to be iterated, or turned, in the middle of a turn: no work waits for its end.
-
-        Early writes, answers and calls of threads that the turn has not run yet are queued again.
-        """
-        self.requeue_thread_calls()
-        self.keep_nothing_back()
 
     def _iterate_loop(self, delay: float) -> None:
         """Run the loop until the reactor has had a turn or ``delay`` seconds have passed."""
@@ -135,7 +129,7 @@ class TornadoReactor(HostedReactor):
         due = self.timeout()
         end = loop.call_later(delay if due is None else min(delay, due), loop.stop)
         passing = Embedding(AsyncioHost(loop), self._guest)
-        self._iterating = True
+        self.after_turn = loop.stop
         self._embedding.detach()
         passing.attach()
         try:
@@ -143,14 +137,14 @@ class TornadoReactor(HostedReactor):
         finally:
             passing.detach()
             end.cancel()
-            self._iterating = False
+            self.after_turn = None
             if self._started:
                 self._embedding.attach()
             elif awaited:
                 self._schedule()
 
     def _close(self) -> None:
-        self._children.clear()
+        self.children.clear()
         super()._close()
 
     # IReactorTime, IReactorThreads, IReactorFDSet
@@ -219,7 +213,7 @@ class TornadoReactor(HostedReactor):
             process.proto = Interruptible(process.proto, self.guard)
         for selectable in (process, *getattr(process, "pipes", {}).values()):
             selectable.reactor_context = context
-        self._children.add(process)
+        self.children.add(process)
         return process
 
     def _tell_process(self, process: Any, reap: Callable[[], object]) -> None:
@@ -229,7 +223,7 @@ class TornadoReactor(HostedReactor):
 def reactor_in(loop: asyncio.AbstractEventLoop) -> TornadoReactor | None:
     """The reactor that runs in ``loop``, the global one or not; None if there is none."""
     for reactor in _reactors:
-        if reactor._asyncioEventloop is loop and reactor._started:
+        if reactor.host_loop is loop and has_started(reactor):
             return reactor
     return None
 

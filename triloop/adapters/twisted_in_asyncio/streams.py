@@ -15,6 +15,7 @@ from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from triloop.adapters.twisted_in_asyncio.contexts import Accepted, Accepting, Connecting
 from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor, keeps_log_context
 from triloop.adapters.twisted_in_asyncio.early_writes import OPEN, STREAMED, EarlyWriter
+from triloop.private.twisted import adopt_connection, adopt_port
 
 __all__ = ["StreamReactor"]
 
@@ -183,9 +184,9 @@ class StreamReactor(LeanReactor):
         self._check_family(addressFamily)
         listening: Any
         if addressFamily == socket.AF_UNIX:
-            listening = UNIXPort._fromListeningDescriptor(self, fileDescriptor, factory)
+            listening = adopt_port(UNIXPort, self, fileDescriptor, factory)
         else:
-            listening = Port._fromListeningDescriptor(self, fileDescriptor, addressFamily, factory)
+            listening = adopt_port(Port, self, fileDescriptor, addressFamily, factory)
         listening.startListening()
         return listening
 
@@ -194,9 +195,9 @@ class StreamReactor(LeanReactor):
         self._check_family(addressFamily)
         make = self.contexts.make
         if addressFamily == socket.AF_UNIX:
-            return make(UNIXServer._fromConnectedSocket, fileDescriptor, factory, self)
+            return make(adopt_connection, UNIXServer, fileDescriptor, factory, self)
         family = addressFamily
-        return make(Server._fromConnectedSocket, fileDescriptor, family, factory, self)
+        return make(adopt_connection, Server, fileDescriptor, family, factory, self)
 
     def _check_family(self, family: int) -> None:
         if family not in self._supportedAddressFamilies:

@@ -14,6 +14,8 @@ from twisted.internet.base import DelayedCall, ReactorBase
 from twisted.internet.error import AlreadyCancelled
 from twisted.logger import Logger
 
+from triloop.private.twisted import keep_repr
+
 __all__ = ["TimedCall", "TimedCalls", "drop_call"]
 
 _log = Logger()
@@ -60,7 +62,7 @@ def drop_call(call: DelayedCall) -> None:
     """Cancel a call that is no longer among those of a reactor."""
     call.cancelled = 1
     if call.debug:
-        call._repr = repr(call)
+        keep_repr(call)
     for name in ("func", "args", "kw", "context"):
         vars(call).pop(name, None)
     call.__class__ = DroppedCall

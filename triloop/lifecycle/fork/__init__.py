@@ -50,13 +50,15 @@ import threading
 import time
 from typing import Any
 
-from tornado.ioloop import IOLoop
 from twisted.internet import process as processes
 
 from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop, open_loops
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor, all_reactors
 from triloop.lifecycle.fork import copies, loops, reactors
-from triloop.private.cpython import current_loop
+from triloop.private.cpython import current_loop, running_loop, set_running_loop
+from triloop.private.inherited_loop import is_stock, signals_of
+from triloop.private.tornado import io_loops
+from triloop.private.uvloop import is_libuv
 from triloop.process.signal_handlers import reset_handlers
 
 _Loop = asyncio.AbstractEventLoop
@@ -84,7 +86,7 @@ def _before() -> None:
     caller = sys._getframe().f_back  # there is none in a thread of C code
     _forker.runs_program = caller is not None and caller.f_globals.get("__name__") in _EXECUTORS
     _forker.current = current_loop()
-    _forker.running = asyncio._get_running_loop()
+    _forker.running = running_loop()
     for reactor in _reactors(all_reactors(), open_loops()):
         reactors.share_ports(reactor)
 
@@ -112,8 +114,8 @@ def _go_on(_: object) -> int:
 
 def _refuse(guest: TornadoReactor) -> bool:
     """Whether a reactor has to refuse work: its loop cannot be separated from the parent's."""
-    loop = guest._asyncioEventloop
-    if not loops.is_libuv(loop) or loops.is_reachable():
+    loop = guest.host_loop
+    if not is_libuv(loop) or loops.is_reachable():
         return False
     guest.lifecycle.has_run = False
     reactors.refuse(
@@ -126,7 +128,7 @@ def _refuse(guest: TornadoReactor) -> bool:
 
 
 def _hosts_of(guests: list[TornadoReactor]) -> list[_Loop]:
-    return list(dict.fromkeys(guest._asyncioEventloop for guest in guests))
+    return list(dict.fromkeys(guest.host_loop for guest in guests))
 
 
 def _renew(
@@ -147,28 +149,28 @@ def _renew(
     for loop in places.values():
         loops.begin_with_copies(loop)
     for guest in guests:
-        old = guest._asyncioEventloop
+        old = guest.host_loop
         guest.restart_in_child(places.get(old, old))
     for reactor in every:
         reactors.renew(reactor)
     for loop in nested:
         loop.rest_in_child(can_run=reactors.is_renewable(loop.reactor))
     _restore_current(places)
-    reset_handlers({number for loop in places.values() for number in loops.signals_of(loop)})
+    reset_handlers({number for loop in places.values() for number in signals_of(loop)})
 
 
 def _renew_loop(loop: _Loop) -> _Loop:
     """The loop itself, fit for this process, or the one that takes its place."""
-    if loops.is_stock(loop) and not loop.is_running():
+    if is_stock(loop) and not loop.is_running():
         loops.renew(loop)
         loops.resume_signals(loop)
         return loop
-    if loops.is_stock(loop):
+    if is_stock(loop):
         loops.renew(loop, keeps_ports=False)
         loops.end_run(loop)
     fresh = loops.similar_loop(loop)
     loops.move_io_loop(loop, fresh)
-    if loops.is_libuv(loop):
+    if is_libuv(loop):
         loops.discard_loop(loop)
     _ours.extend([loop, fresh])
     return fresh
@@ -179,7 +181,7 @@ def _restore_current(places: dict[_Loop | None, _Loop]) -> None:
     running, current = _forker.running, _forker.current
     _forker.running = _forker.current = None
     if running in places:
-        asyncio._set_running_loop(None)
+        set_running_loop(None)
         sys.set_asyncgen_hooks(None, None)
         current = running
     if current in places:
@@ -190,7 +192,7 @@ def _close_ours() -> None:
     copies.close_copies()
     for loop in _ours:
         if loops.can_close(loop):
-            IOLoop._ioloop_for_asyncio.pop(loop, None)
+            io_loops.pop(loop, None)
             loop.close()
 
 

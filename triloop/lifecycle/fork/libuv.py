@@ -10,6 +10,7 @@ from typing import Any
 
 from triloop.lifecycle.fork.copies import is_inherited
 from triloop.lifecycle.fork.descriptors import is_shareable
+from triloop.private.uvloop import poller_number
 
 __all__ = ["descriptors", "forget_descriptors", "is_reachable", "quieten", "unshare_loop"]
 
@@ -58,13 +59,13 @@ def unshare_loop(loop: Any) -> None:
     Raises:
         OSError: The kernel refuses.
     """
-    polled = loop._get_backend_id()
+    polled = poller_number(loop)
     error = _libuv().uv_loop_fork(_pointer(loop))
     if error:
         raise OSError(-error, os.strerror(-error))
     # In the middle of a run libuv remembers the number of the poller that it has asked.
-    if loop.is_running() and loop._get_backend_id() != polled:
-        os.dup2(loop._get_backend_id(), polled, inheritable=False)
+    if loop.is_running() and poller_number(loop) != polled:
+        os.dup2(poller_number(loop), polled, inheritable=False)
 
 
 def quieten(loop: Any) -> None:

@@ -10,8 +10,6 @@ import functools
 import gc
 import signal
 import socket
-from asyncio.selector_events import BaseSelectorEventLoop
-from collections.abc import Iterable
 from typing import Any
 
 from tornado.ioloop import IOLoop
@@ -35,19 +33,37 @@ from triloop.lifecycle.fork.libuv import (
     quieten,
     unshare_loop,
 )
+from triloop.private.cpython import leave_task_behind
+from triloop.private.inherited_loop import (
+    abandon_transport,
+    call_first,
+    drop_executor,
+    drop_generators,
+    drop_ready,
+    drop_servers_paths,
+    drop_timers,
+    is_stock,
+    poller_of,
+    ready_in,
+    self_pipe,
+    signals_of,
+    take_files,
+    transports_of,
+    unregister_task,
+    watched_for,
+)
+from triloop.private.tornado import io_loops
+from triloop.private.uvloop import is_libuv
 
 __all__ = [
     "begin_with_copies",
     "can_close",
     "discard_loop",
     "end_run",
-    "is_libuv",
     "is_reachable",
-    "is_stock",
     "move_io_loop",
     "renew",
     "resume_signals",
-    "signals_of",
     "similar_loop",
     "unshare",
 ]
@@ -56,21 +72,11 @@ __all__ = [
 _left: list[Any] = []
 
 
-def is_stock(loop: object) -> bool:
-    """Whether it is one of CPython's selector loops."""
-    return isinstance(loop, BaseSelectorEventLoop)
-
-
-def is_libuv(loop: object) -> bool:
-    """Whether it is a uvloop."""
-    return hasattr(loop, "_get_backend_id")
-
-
 def unshare(loop: Any) -> None:
     """Give the loop a poller and self-pipe of its own."""
     if is_stock(loop):
-        unshare_poller(loop._selector, "_selector")
-        unshare_pair(loop._ssock, loop._csock)
+        unshare_poller(poller_of(loop), "_selector")
+        unshare_pair(*self_pipe(loop))
     elif is_libuv(loop):
         unshare_loop(loop)
         own = [one for one in gc.get_referents(loop) if isinstance(one, socket.socket)]
@@ -90,47 +96,41 @@ def renew(loop: Any, *, keeps_ports: bool = True) -> None:
     ran = loop.is_running()
     _drop_callbacks(loop, ready=ran)
     _renew_descriptors(loop, keeps_ports)
-    getattr(loop, "_unix_server_sockets", {}).clear()  # the paths are the parent's to unlink
-    if loop._default_executor is not None:
-        _left.append(loop._default_executor)
-        loop._default_executor = None
+    drop_servers_paths(loop)  # they are the parent's to unlink
+    _left.append(drop_executor(loop))
     if ran:
-        _left.append(list(loop._asyncgens))
-        loop._asyncgens.clear()
+        _left.append(drop_generators(loop))
 
 
 def _drop_callbacks(loop: Any, *, ready: bool) -> None:
     """Have none of the parent's timers, or nothing at all, called here."""
-    going_on = () if ready else [getattr(h._callback, "__self__", None) for h in loop._ready]
+    going_on = () if ready else ready_in(loop)
     _abandon_tasks(asyncio.all_tasks(loop).difference(going_on))
-    _left.append(loop._scheduled[:])
-    loop._scheduled.clear()
-    loop._timer_cancelled_count = 0
+    _left.append(drop_timers(loop))
     if ready:
-        for handle in loop._ready:  # an iteration may be half way through them
-            _left.append((handle, handle._callback, handle._args))
-            handle._cancelled = True
+        _left.append(drop_ready(loop))
 
 
 def _abandon_tasks(tasks: set[asyncio.Task[Any]]) -> None:
     for task in tasks:
         _left.append(task)
-        task._log_destroy_pending = False  # type: ignore[attr-defined]
-        asyncio.tasks._unregister_task(task)  # the end of this loop must not cancel it
+        leave_task_behind(task)
+        unregister_task(task)
 
 
 def _renew_descriptors(loop: Any, keeps_ports: bool) -> None:
-    keys = list(loop._selector.get_map().values())
-    own = loop._ssock.fileno()
+    poller = poller_of(loop)
+    keys = list(poller.get_map().values())
+    own = self_pipe(loop)[0].fileno()
     for key in keys:
-        loop._selector.unregister(key.fileobj)
+        poller.unregister(key.fileobj)
     for key in keys:
         if key.fd == own or (keeps_ports and is_shareable(key.fd)):
-            loop._selector.register(key.fileobj, key.events, key.data)
+            poller.register(key.fileobj, key.events, key.data)
         else:
             _abandon(loop, key)
-    served = loop._selector.get_map()
-    for fd, transport in list(loop._transports.items()):  # a paused one is in no poller
+    served = poller.get_map()
+    for fd, transport in transports_of(loop).items():  # a paused one is in no poller
         if fd not in served:
             _abandon_transport(transport)
     if keeps_ports:
@@ -141,8 +141,9 @@ def _abandon(loop: Any, key: Any) -> None:
     """Do no more with what a key is about, and have what is known to be its holder's own closed."""
     _left.append(key)
     for handle in filter(None, key.data):
-        _abandon_transport(getattr(handle._callback, "__self__", None))
-        for argument in handle._args or ():
+        owner, arguments = watched_for(handle)
+        _abandon_transport(owner)
+        for argument in arguments:
             if isinstance(argument, socket.socket):  # a server's, or sock_recv's
                 close_at_use(close_socket, argument)
     close_at_use(close_pidfd, key.fd)
@@ -152,24 +153,21 @@ def _abandon_transport(transport: Any) -> None:
     if not isinstance(transport, asyncio.BaseTransport):
         return
     _left.append(transport)
-    transport._closing, transport._conn_lost = True, 1  # type: ignore[attr-defined]
+    abandon_transport(transport)
     close_at_use(_close_transport, transport)
 
 
 def _close_transport(transport: asyncio.BaseTransport) -> None:
-    for name in ("_sock", "_pipe"):
-        held = getattr(transport, name, None)
-        if held is not None:
-            if isinstance(held, socket.socket):
-                close_socket(held)
-            elif is_inherited(held.fileno()):  # a pipe
-                held.close()
-            setattr(transport, name, None)
+    for held in take_files(transport):
+        if isinstance(held, socket.socket):
+            close_socket(held)
+        elif is_inherited(held.fileno()):  # a pipe
+            held.close()
 
 
 def _drop_handlers(loop: Any, served: Any) -> None:
     """Have Tornado forget the handlers of what the loop serves no longer."""
-    io_loop: Any = IOLoop._ioloop_for_asyncio.get(loop)
+    io_loop: Any = io_loops.get(loop)
     if io_loop is None:
         return
     for fd in [fd for fd in io_loop.handlers if fd not in served]:
@@ -205,10 +203,10 @@ def _new_like(loop: Any) -> Any:
 
 def move_io_loop(old: Any, new: Any) -> None:
     """Move Tornado's IOLoop, with the listening ports it has handlers for, to another loop."""
-    io_loop: Any = IOLoop._ioloop_for_asyncio.pop(old, None)
+    io_loop: Any = io_loops.pop(old, None)
     if io_loop is None:
         return
-    IOLoop._ioloop_for_asyncio[new] = io_loop
+    io_loops[new] = io_loop
     readers, handlers = set(io_loop.readers), dict(io_loop.handlers)
     for fd in handlers:  # libuv aborts when it is told of one that is closed by then
         old.remove_reader(fd)
@@ -227,7 +225,7 @@ def end_run(loop: Any) -> None:
     if is_libuv(loop):
         loop.call_soon_threadsafe(_end_run, loop)
     else:
-        loop._ready.appendleft(asyncio.Handle(_end_run, (loop,), loop, contextvars.Context()))
+        call_first(loop, _end_run, loop)
 
 
 def _end_run(loop: Any) -> None:
@@ -238,7 +236,7 @@ def _end_run(loop: Any) -> None:
 def begin_with_copies(loop: Any) -> None:
     """Have a loop that does not run close the copies first of all."""
     if is_stock(loop):
-        loop._ready.appendleft(asyncio.Handle(close_copies, (), loop, contextvars.Context()))
+        call_first(loop, close_copies)
     else:
         loop.call_soon(close_copies, context=contextvars.Context())
 
@@ -292,12 +290,7 @@ def can_close(loop: asyncio.AbstractEventLoop) -> bool:
     return (is_stock(loop) or is_libuv(loop)) and not (loop.is_closed() or loop.is_running())
 
 
-def signals_of(loop: Any) -> Iterable[int]:
-    """The signals that ``add_signal_handler`` of a stock loop was called for."""
-    return getattr(loop, "_signal_handlers", ())
-
-
 def resume_signals(loop: Any) -> None:
     """Have signals wake a loop that has handlers for them."""
-    if loop._signal_handlers:
-        signal.set_wakeup_fd(loop._csock.fileno())
+    if signals_of(loop):
+        signal.set_wakeup_fd(self_pipe(loop)[1].fileno())

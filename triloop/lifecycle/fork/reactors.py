@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import gc
 import os
-import select
 import socket
 import sys
 from typing import Any
@@ -14,7 +13,7 @@ from twisted.internet import tcp, udp, unix
 from twisted.internet.abstract import FileDescriptor
 from twisted.python.threadpool import ThreadPool
 
-from triloop.adapters.twisted_in_asyncio.dispatch import POLLER
+from triloop.adapters.twisted_in_asyncio.dispatch import POLLER, LeanReactor
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
 from triloop.adapters.twisted_in_asyncio.timers import TimedCalls, drop_call
 from triloop.lifecycle.fork.copies import (
@@ -24,6 +23,19 @@ from triloop.lifecycle.fork.copies import (
     is_inherited,
 )
 from triloop.lifecycle.fork.descriptors import is_shareable, unshare_poller
+from triloop.private.inherited_reactor import (
+    DESCRIPTOR_MARK,
+    drop_delayed_calls,
+    forget_internal_reader,
+    forget_watched,
+    keep_open_elsewhere,
+    note_pool_start,
+    renew_file_polling,
+    renew_poll,
+    reset_life,
+    uninstall_signals,
+)
+from triloop.private.reactors import has_started, internal_readers
 
 if sys.platform == "linux":
     from twisted.internet.epollreactor import EPollReactor as _Native
@@ -69,7 +81,7 @@ def share_ports(reactor: Any) -> None:
     """
     for reader in reactor.getReaders():
         if isinstance(reader, tcp.Port):
-            reader._shouldShutdown = False
+            keep_open_elsewhere(reader)
 
 
 def unshare(reactor: Any) -> None:
@@ -83,17 +95,17 @@ def renew(reactor: Any) -> None:
     if not is_renewable(reactor):
         _refuse_foreign(reactor)
         return
-    ran = reactor._started
+    ran = has_started(reactor)
     readers, writers = reactor.getReaders(), reactor.getWriters()
     _forget_descriptors(reactor)
     if isinstance(reactor, TornadoReactor):
-        reactor._children.clear()
+        reactor.children.clear()
     if ran:
-        reactor._signals.uninstall()
-        _reset_lifecycle(reactor)
+        uninstall_signals(reactor)
+        reset_life(reactor)
     _renew_waker(reactor)
     for reader in readers:
-        if reader not in reactor._internalReaders and _goes_on(reader, ran):
+        if reader not in internal_readers(reactor) and _goes_on(reader, ran):
             _disown_path(reader)
             reactor.addReader(reader)
     _drop_calls(reactor)
@@ -124,31 +136,17 @@ def refuse(reactor: Any, why: str) -> None:
 
 def _forget_descriptors(reactor: Any) -> None:
     """Empty the reactor's books in place: a poll's result may be half worked off."""
-    for name in ("_reads", "_writes", "_selectables", "_early"):
-        book = getattr(reactor, name, None)
-        if book is not None:
-            book.clear()
+    forget_watched(reactor)
+    if isinstance(reactor, LeanReactor):
+        reactor.early_writers.clear()
     if _is(reactor, "pollreactor"):
-        reactor._poller = select.poll()
-    if hasattr(reactor, "_continuousPolling"):
-        polling = reactor._continuousPolling
-        _left.append(polling)
-        reactor._continuousPolling = type(polling)(reactor)
-
-
-def _reset_lifecycle(reactor: Any) -> None:
-    """What ``crash`` does, and what it undoes of a ``stop``."""
-    if reactor.running:
-        reactor.addSystemEventTrigger("during", "startup", reactor._reallyStartRunning)
-    reactor._started = reactor.running = False
-    reactor._stopped = True
-    reactor._justStopped = reactor._startedBefore = False
-    reactor._exitSignal = None
+        renew_poll(reactor)
+    _left.append(renew_file_polling(reactor))
 
 
 def _renew_waker(reactor: Any) -> None:
     if reactor.waker is not None:
-        reactor._internalReaders.discard(reactor.waker)
+        forget_internal_reader(reactor, reactor.waker)
         reactor.waker.connectionLost(None)
         reactor.waker = None
         reactor.installWaker()
@@ -176,9 +174,7 @@ def _drop_calls(reactor: Any) -> None:
     if isinstance(reactor, TimedCalls):
         reactor.drop_timed_calls()
     else:
-        for queue in (reactor._pendingTimedCalls, reactor._newTimedCalls):
-            queue.clear()
-        reactor._cancellations = 0
+        drop_delayed_calls(reactor)
         for call in calls:
             drop_call(call)
     _left.append(reactor.threadCallQueue[:])
@@ -199,13 +195,13 @@ def _renew_thread_pool(reactor: Any) -> None:
     _left.append(dict(vars(pool)))
     ThreadPool.__init__(pool, pool.min, pool.max, pool.name)
     pool.started = pool.joined = False
-    reactor._threadpoolStartupID = reactor.callWhenRunning(pool.start)
+    note_pool_start(reactor, reactor.callWhenRunning(pool.start))
 
 
 def _abandon_others(reactor: Any, listed: list[Any], ran: bool) -> None:
     """Drop this process's copies of the parent's connections and pipes."""
     served = reactor.getReaders()
-    internal = reactor._internalReaders
+    internal = internal_readers(reactor)
     others = {id(selectable): selectable for selectable in listed if selectable not in internal}
     for selectable in served:
         others.pop(id(selectable), None)
@@ -243,7 +239,7 @@ def _states_of(reactor: Any) -> list[dict[str, Any]]:
     """
     holders = gc.get_referrers(reactor)
     own = [vars(one) for one in holders if issubclass(type(one), FileDescriptor)]
-    own += [one for one in holders if type(one) is dict and "_tempDataBuffer" in one]
+    own += [one for one in holders if type(one) is dict and DESCRIPTOR_MARK in one]
     return [one for one in own if one.get("reactor") is reactor]
 
 

@@ -1,0 +1,82 @@
+"""The house itself: short files and functions, no imports in a circle."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "triloop"
+
+#: Lines that a file, and nine of ten functions, may have at the most.
+FILE_LINES = 400
+FUNCTION_LINES = 20
+
+
+#: To be divided by what they hold.
+STILL_LONG = ("tests/interop/attached_script.py",)
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+def name_of(path: Path) -> str:
+    """The dotted name of a module of the package."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_files_are_short() -> None:
+    files = [*modules(), *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]
+    lines = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in files}
+    for name in STILL_LONG:
+        assert lines.pop(name) > FILE_LINES
+    assert {name: count for name, count in lines.items() if count > FILE_LINES} == {}
+
+
+def test_functions_are_short() -> None:
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    lengths = sorted(
+        (node.end_lineno or node.lineno) - node.lineno + 1 - docstring_lines(node)
+        for path in modules()
+        for node in ast.walk(tree(path))
+        if isinstance(node, functions)
+    )
+    assert lengths[len(lengths) * 9 // 10] <= FUNCTION_LINES
+
+
+def docstring_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    first = function.body[0]
+    if ast.get_docstring(function) is None or first.end_lineno is None:
+        return 0
+    return first.end_lineno - first.lineno + 1
+
+
+def imports(path: Path) -> Iterator[str]:
+    """All modules of the package that a module imports: late and for its types only, too."""
+    known = {name_of(one) for one in modules()}
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names if name.name in known)
+        elif isinstance(node, ast.ImportFrom) and node.module in known:
+            submodules = {f"{node.module}.{name.name}" for name in node.names} & known
+            yield from submodules or {node.module}
+
+
+def test_no_imports_in_a_circle() -> None:
+    graph = {name_of(path): set(imports(path)) - {name_of(path)} for path in modules()}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as circle:
+        pytest.fail(f"imported in a circle: {' -> '.join(circle.args[1])}", pytrace=False)

@@ -1,0 +1,75 @@
+"""CPython's selector loop, with what a guest needs and the loop's own code does per turn.
+
+Methods, and not functions, for speed: each of these is called in every turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import sys
+from typing import TYPE_CHECKING, Any
+
+from triloop.private.cpython import SelectorLoop
+
+if TYPE_CHECKING or sys.platform == "linux":
+    from select import EPOLLIN, EPOLLOUT
+
+    _NOT_IN, _NOT_OUT = ~EPOLLIN, ~EPOLLOUT
+
+__all__ = ["GuestLoop", "hide_frame", "mark_scheduled"]
+
+#: ``mark_scheduled(timer, True)``: it is in the heap. It is C code, which takes no frame.
+mark_scheduled: Any = asyncio.TimerHandle._scheduled.__set__  # type: ignore[attr-defined]
+
+
+class GuestLoop(SelectorLoop):
+    """CPython's event loop for Unix, as one that is given its turns."""
+
+    def poller_fileno(self) -> int:
+        """The descriptor of the loop's own epoll or kqueue."""
+        return int(self._selector.fileno())
+
+    def deadline(self) -> float | None:
+        """Seconds until the next timer; 0 when callbacks are ready."""
+        if self._ready or self._stopping:
+            return 0
+        scheduled = self._scheduled
+        while scheduled:
+            first = scheduled[0]
+            if not first._cancelled:
+                return float(max(0.0, first._when - self.time()))
+            heapq.heappop(scheduled)
+            first._scheduled = False
+            self._timer_cancelled_count -= 1
+        return None
+
+    def turn(self) -> None:
+        """Do one iteration of CPython's own."""
+        self._run_once()
+
+    def make_ready(self, found: list[tuple[int, int]], keys: dict[int, Any]) -> None:
+        """Queue the callbacks of what an epoll has found, without ``SelectorKey``s."""
+        ready = self._ready
+        for fd, event in found:
+            key = keys.get(fd)
+            if key is None:
+                continue
+            reader, writer = key.data
+            if reader is not None and event & _NOT_OUT:
+                if reader._cancelled:
+                    self._remove_reader(fd)
+                else:
+                    ready.append(reader)
+            if writer is not None and event & _NOT_IN:
+                if writer._cancelled:
+                    self._remove_writer(fd)
+                else:
+                    ready.append(writer)
+
+
+def hide_frame(handle: asyncio.Handle) -> None:
+    """In debug mode, have the traceback of a handle end at the application's line."""
+    source = handle._source_traceback  # type: ignore[attr-defined]
+    if source:
+        del source[-1]

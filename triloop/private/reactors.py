@@ -1,0 +1,68 @@
+"""The state of a Twisted reactor that its interfaces do not show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "add_internal_reader",
+    "has_ended",
+    "has_started",
+    "host_loop_of",
+    "internal_readers",
+    "is_passing_stop",
+    "is_stopped",
+    "reactor_of",
+    "remove_internal_reader",
+    "was_stopped",
+]
+
+
+def has_started(reactor: Any) -> bool:
+    """Whether it runs, or shuts down."""
+    return bool(reactor._started)
+
+
+def is_stopped(reactor: Any) -> bool:
+    """Whether it was told to stop, or does not run."""
+    return bool(reactor._stopped)
+
+
+def was_stopped(reactor: Any) -> bool:
+    """Whether ``stop()`` was called, ever; that is for good in a reactor of Twisted's own."""
+    return bool(getattr(reactor, "_startedBefore", False))
+
+
+def has_ended(reactor: Any) -> bool:
+    """Whether it was stopped for good, and does not shut down any more."""
+    return was_stopped(reactor) and not reactor._started
+
+
+def is_passing_stop(reactor: Any) -> bool:
+    """Whether the main loop has come by a ``stop()``, and fires the shutdown itself."""
+    return bool(reactor._stopped and reactor._started and not reactor._justStopped)
+
+
+def host_loop_of(reactor: Any) -> Any:
+    """The asyncio loop that a reactor runs in; None where it does not tell of one."""
+    return getattr(reactor, "_asyncioEventloop", None)
+
+
+def internal_readers(reactor: Any) -> Any:
+    """The readers that belong to its inner works, such as its waker: it does not list them."""
+    return reactor._internalReaders
+
+
+def add_internal_reader(reactor: Any, reader: Any) -> None:
+    """Add a reader that ``removeAll`` and ``disconnectAll`` pass over."""
+    reactor._addInternalReader(reader)
+
+
+def remove_internal_reader(reactor: Any, reader: Any) -> None:
+    """Undo :func:`add_internal_reader`."""
+    reactor._removeInternalReader(reader)
+
+
+def reactor_of(process: Any) -> Any:
+    """The reactor that has spawned a process."""
+    return getattr(process, "_reactor", None) or getattr(process, "reactor", None)
