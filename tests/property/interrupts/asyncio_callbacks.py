@@ -231,7 +231,14 @@ def buffered(name: str) -> Callable[[Stage, Fail], Awaitable[Provoke]]:
 
         def provoke() -> None:
             far.sendall(b"first")
-            stage.loop.call_later(0.002, send, far, b"second")
+            second()
+
+        def second() -> None:
+            """Say it once the first word is taken, which may need another run of the loop."""
+            if {"updated", "buffer_updated"} & set(stage.told):
+                send(far, b"second")
+            else:
+                stage.loop.call_later(0.001, second)
 
         return provoke
 
