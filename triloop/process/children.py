@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ChildWatch", "Interruptible", "is_watched", "reap_unwatched"]
 
+#: The methods of a process protocol that Twisted calls where it only logs an interrupt.
+_INTERRUPTIBLE = frozenset({"childConnectionLost", "processExited", "processEnded"})
 #: Reactors that learn of their children without SIGCHLD.
 _watching: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -37,11 +39,12 @@ class Interruptible:
 
     def __init__(self, protocol: Any, guard: Callable[[Any], Any]) -> None:
         self._protocol = protocol
-        for name in ("childConnectionLost", "processExited", "processEnded"):
-            setattr(self, name, guard(getattr(protocol, name)))
+        self._guard = guard
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._protocol, name)
+        # Looked up at each call: a protocol may have a method replaced meanwhile, or lack it.
+        found = getattr(self._protocol, name)
+        return self._guard(found) if name in _INTERRUPTIBLE else found
 
 
 @implementer(IReadDescriptor)
