@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from asyncio import selector_events, unix_events
+from asyncio import events, selector_events, unix_events
 from typing import TYPE_CHECKING, Any
 
 __all__ = [
@@ -125,10 +125,15 @@ else:
 #: What ``signal.signal`` has for a signal that a loop has a handler for.
 HANDLED_BY_LOOP: Any = unix_events._sighandler_noop  # type: ignore[attr-defined]
 
-#: The loop that runs in this thread, or None; and to make one so. What asks, asks often: these are
-#: CPython's own functions.
-running_loop = asyncio._get_running_loop
-set_running_loop = asyncio._set_running_loop
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The loop that runs in this thread, or None."""
+    return events._get_running_loop()  # looked up at each call: CPython's tests replace it
+
+
+def set_running_loop(loop: asyncio.AbstractEventLoop | None) -> None:
+    """Make a loop the one that runs in this thread, or none."""
+    events._set_running_loop(loop)
 
 
 def keep_unsent(transport: SocketTransport, rest: memoryview) -> None:
