@@ -73,6 +73,23 @@ def test_program_that_runs_the_reactor_itself(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr, done.returncode) == ("ran\n", "", 0)
 
 
+def test_program_awaits_anything(tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(
+        "import asyncio\n"
+        "from twisted.internet import reactor\n"
+        "from twisted.internet.task import deferLater\n"
+        "async def main():\n"
+        "    print(await deferLater(reactor, 0, lambda: 'waited'))\n"
+        "asyncio.run(main())\n"
+    )
+    done = triloop("run", "--await-anything", script, cwd=tmp_path)
+    assert (done.stdout, done.stderr, done.returncode) == ("waited\n", "", 0)
+    without = triloop("run", script, cwd=tmp_path)
+    assert "triloop.await_anything()" in without.stderr
+    assert without.returncode == 1
+
+
 def test_unknown_reactor_is_named(tmp_path: Path) -> None:
     done = triloop("run", "--reactor", "no-such", "program.py", cwd=tmp_path)
     assert done.returncode == 1

@@ -13,6 +13,7 @@ from typing import Any
 from triloop.adapters.asyncio_in_twisted.ioloop import TwistedIOLoop
 from triloop.adapters.asyncio_in_twisted.loop import new_event_loop
 from triloop.adapters.twisted_in_asyncio.install import install
+from triloop.awaitables import await_anything
 
 __all__ = ["add_to", "run_program"]
 
@@ -39,6 +40,11 @@ def add_to(commands: Any) -> None:
         metavar="NAME",
         help="a reactor of Twisted's that owns the thread, with asyncio inside: epoll, poll, gi, …",
     )
+    parser.add_argument(
+        "--await-anything",
+        action="store_true",
+        help="Deferreds may be awaited in Tasks, and asyncio's awaitables in Twisted's coroutines",
+    )
     parser.add_argument("-m", dest="module", action="store_true", help="PROGRAM is a module's name")
     parser.add_argument("program", metavar="PROGRAM", help="a script, or with -m a module")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="the program's own arguments")
@@ -47,6 +53,8 @@ def add_to(commands: Any) -> None:
 
 def run_program(options: argparse.Namespace) -> int:
     """Install what the options ask for, then run the program in this process."""
+    if options.await_anything:
+        await_anything()
     make_loop = _install_reactor(options.reactor) if options.reactor else _install(options.loop)
     # The program's asyncio.run() and Runner then make the loop that was asked for. There is no
     # public way to do this for an unmodified program: loop policies end with Python 3.15.
