@@ -19,12 +19,17 @@ PROGRAMS = [
     "ended_and_run_again",
     "a_stop_ends_what_asyncio_has_and_the_loop_may_be_run_again",
     "runs_to_a_result",
-    "works_in_uvicorn",
-    "works_in_a_tornado_handler",
     "cycles_leak_nothing",
 ]
+
+SERVERS = ["works_in_uvicorn", "works_in_a_tornado_handler"]
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_program(program: str) -> None:
     run_script("attached_script", program)
+
+
+@pytest.mark.parametrize("program", SERVERS)
+def test_server_of_another_library(program: str) -> None:
+    run_script("attached_servers_script", program)
