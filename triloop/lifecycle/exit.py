@@ -28,7 +28,7 @@ from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor, all_reactors
 from triloop.adapters.winding import end_tasks
 from triloop.private.cpython import leave_task_behind, reopen
-from triloop.private.reactors import was_stopped
+from triloop.private.reactors import can_poll, was_stopped
 from triloop.private.threads import at_thread_exit, end_executor_threads, leave_behind
 from triloop.process.signal_handlers import reset_handlers
 
@@ -196,8 +196,8 @@ def _end_guest(reactor: TornadoReactor, ending: _Ending) -> None:
 def _end_host(reactor: Any, ending: _Ending) -> None:
     """Shut down a reactor that has run for its guest only, and was left by ``crash()``."""
     closed = isinstance(reactor, LeanReactor) and reactor.is_closed
-    if closed or reactor.running or was_stopped(reactor):
-        return
+    if closed or not can_poll(reactor) or reactor.running or was_stopped(reactor):
+        return  # and one that cannot poll would log that without end
     pool = reactor.threadpool
     if pool is not None:
         pool.stop = _nothing  # it would wait for its threads without a bound

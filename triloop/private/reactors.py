@@ -6,6 +6,7 @@ from typing import Any
 
 __all__ = [
     "add_internal_reader",
+    "can_poll",
     "has_ended",
     "has_started",
     "host_loop_of",
@@ -16,6 +17,12 @@ __all__ = [
     "remove_internal_reader",
     "was_stopped",
 ]
+
+
+def can_poll(reactor: Any) -> bool:
+    """Whether its poller is open: a reactor of Twisted's own has no method that closes it."""
+    poller = reactor._poller if hasattr(reactor, "_poller") else None
+    return not getattr(poller, "closed", False)
 
 
 def has_started(reactor: Any) -> bool:
