@@ -249,6 +249,10 @@ def host_with_a_closed_loop() -> None:
     host(nothing).close()
 
 
+def host_shut_down_by_hand() -> None:
+    host(nothing).reactor.fireSystemEvent("shutdown")
+
+
 def host_with_a_stuck_trigger() -> None:
     host(lambda reactor, _: reactor.addSystemEventTrigger("before", "shutdown", lambda: never))
 

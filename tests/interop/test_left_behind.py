@@ -34,6 +34,7 @@ LEFT = {
     "host_resting": "resting",
     "host_crashed": "crashed",
     "host_with_a_closed_loop": "crashed",
+    "host_shut_down_by_hand": "crashed",
 }
 #: Those that hold something which never ends, with what is said of it.
 STUCK = {

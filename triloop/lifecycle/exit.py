@@ -201,6 +201,8 @@ def _end_host(reactor: Any, ending: _Ending) -> None:
     pool = reactor.threadpool
     if pool is not None:
         pool.stop = _nothing  # it would wait for its threads without a bound
+    # One that was shut down by hand has no trigger any more that ends its run.
+    reactor.addSystemEventTrigger("after", "shutdown", reactor.crash)
     reactor.callWhenRunning(reactor.stop)
     bound = reactor.callLater(ending.seconds_left(), _leave, reactor, ending)
     reactor.run(installSignalHandlers=False)
