@@ -138,13 +138,16 @@ def _lock(path: Path) -> Iterator[None]:
 def exceptions(suite: str, kind: str) -> dict[str, str]:
     """The reasons for which tests may do otherwise on ours, by the tests' names.
 
-    A line of the file is ``KIND[,KIND...] | NAME | REASON``; KIND is ``*`` for all.
+    A line of the file is ``KIND[,KIND...] | NAME | REASON``; KIND is ``*`` for all. After the
+    kinds, ``until 3.13`` names the last Python that it is for.
     """
     reasons = {}
     for line in (HERE / f"{suite}_exceptions.txt").read_text("utf-8").splitlines():
         if line.strip() and not line.startswith("#"):
             kinds, name, reason = (part.strip() for part in line.split("|", 2))
-            if kinds == "*" or kind in kinds.split(","):
+            kinds, _, last = kinds.partition(" until ")
+            here = not last or sys.version_info[:2] <= tuple(map(int, last.split(".")))
+            if here and (kinds == "*" or kind in kinds.split(",")):
                 reasons[name] = reason
     return reasons
 
