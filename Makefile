@@ -3,7 +3,7 @@
 #
 #   make demo                 a chat room on Tornado, Twisted and asyncio at once (HOST=uvloop, HOST=epoll)
 #   make test                 the tests, the upstream suites of all three worlds among them
-#   make test-quick           the tests without those, in a minute
+#   make test-quick           the tests of the units and of the contract, without sweeps, in a minute
 #   make test-await           awaits, longer: random trees, trial's own tests, every host
 #   make check                linters, types, import direction, changelog, documentation, engine coverage
 #   make test-all             the tests on every Python found, on the oldest and the newest dependencies
@@ -31,6 +31,9 @@ HOST ?= asyncio
 HTTP_PORT ?= 8888
 CHAT_PORT ?= 8889
 PYTEST_ARGS ?=
+# How many tests run at once, two cores assumed: many wait for a clock or a child process.
+WORKERS ?= 2
+test-quick: WORKERS := 4
 BENCH_ARGS ?=
 SECONDS ?= 600
 SCHEDULES ?= 1000000
@@ -49,10 +52,10 @@ demo: $(STAMP)
 	@$(BIN)/python examples/demo/room.py --host $(HOST) --http-port $(HTTP_PORT) --chat-port $(CHAT_PORT)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
 
 test-quick: $(STAMP)
-	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/unit tests/property tests/contract
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not sweep" $(PYTEST_ARGS) tests/unit tests/property tests/contract
 
 test-upstream: $(STAMP)
 	TRILOOP_UPSTREAM=all $(BIN)/python -m pytest $(PYTEST_ARGS) tests/upstream

@@ -10,6 +10,7 @@ import pytest
 from tests.interop.scripts import PATIENCE, ROOT
 
 
+@pytest.mark.sweep
 @pytest.mark.skipif(sys.platform != "linux", reason="counts epoll's calls")
 def test_faults() -> None:
     # In a process of its own: what a native reactor leaves open under a fault is not this one's.

@@ -31,8 +31,11 @@ from tests.property.interrupts.outcome import Outcome
 from tests.upstream.loops import dispose_of
 from triloop import ReactorEventLoop
 
-# A connection whose end fails may stay open, on the native loops too.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+pytestmark = [
+    pytest.mark.sweep,
+    # A connection whose end fails may stay open, on the native loops too.
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+]
 
 
 class Other(BaseException):

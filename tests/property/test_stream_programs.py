@@ -13,6 +13,7 @@ from tests.property.stream_fuzzer.judge import WORLDS, differences
 PROGRAMS = 40
 
 
+@pytest.mark.sweep
 @pytest.mark.filterwarnings("ignore:Passing pyOpenSSL .* is deprecated")
 @pytest.mark.parametrize("world", WORLDS)
 def test_some_programs(world: str) -> None:
