@@ -26,7 +26,7 @@ def test_dropped_call_is_as_a_cancelled_one(
 ) -> None:
     monkeypatch.setattr(DelayedCall, "debug", debug)
     call = timers.callLater(60, nothing)
-    timers.drop_timed_calls()
+    timers.timed_calls.drop()
     assert not call.active()
     assert timers.getDelayedCalls() == []
     assert "nothing" in repr(call) or not debug
@@ -47,7 +47,7 @@ def test_dropped_call_keeps_nothing_alive(timers: HeapTimers) -> None:
     argument = Argument()
     call = timers.callLater(60, print, argument)
     seen = weakref.ref(argument)
-    timers.drop_timed_calls()
+    timers.timed_calls.drop()
     del argument
     gc.collect()
     assert seen() is None
@@ -59,7 +59,7 @@ def test_looping_call_stops_and_starts_again(timers: HeapTimers) -> None:
     looping.clock = timers
     ended: list[object] = []
     looping.start(60, now=False).addCallback(ended.append)
-    timers.drop_timed_calls()
+    timers.timed_calls.drop()
     looping.stop()
     assert ended == [looping]
     looping.start(60, now=False)
@@ -71,7 +71,7 @@ def test_defer_later_is_cancelled(timers: HeapTimers) -> None:
     waiting: Deferred[None] = deferLater(timers, 60)
     ended: list[object] = []
     waiting.addErrback(lambda failure: ended.append(failure.check(CancelledError)))
-    timers.drop_timed_calls()
+    timers.timed_calls.drop()
     waiting.cancel()
     assert ended == [CancelledError]
 
@@ -82,7 +82,7 @@ def test_timeout_of_a_protocol_is_taken_back(timers: HeapTimers) -> None:
 
     protocol = Protocol()
     protocol.setTimeout(60)  # type: ignore[no-untyped-call]
-    timers.drop_timed_calls()
+    timers.timed_calls.drop()
     assert protocol.setTimeout(None) == 60  # type: ignore[no-untyped-call]
 
 
@@ -94,7 +94,7 @@ def test_reconnecting_factory_stops_trying(timers: HeapTimers) -> None:
     factory = ReconnectingClientFactory()
     factory.clock = timers  # type: ignore[assignment]  # it needs IReactorTime only
     factory.retry(Connector())
-    timers.drop_timed_calls()
+    timers.timed_calls.drop()
     factory.stopTrying()
     assert timers.getDelayedCalls() == []
 
@@ -102,7 +102,7 @@ def test_reconnecting_factory_stops_trying(timers: HeapTimers) -> None:
 def test_holder_is_let_through_once(timers: HeapTimers) -> None:
     waiting: Deferred[None] = deferLater(timers, 60)
     (call,) = timers.getDelayedCalls()
-    timers.drop_timed_calls()
+    timers.timed_calls.drop()
     waiting.addErrback(lambda failure: failure.trap(CancelledError))
     waiting.cancel()
     with pytest.raises(AlreadyCancelled):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.base import ReactorBase
 
-from triloop.adapters.twisted_in_asyncio.timers import TimedCalls
+from triloop.adapters.twisted_in_asyncio.timers import TimedReactor
 
 if TYPE_CHECKING:
     from tests.unit.fakes import FakeClock
@@ -31,16 +31,17 @@ class TwistedTimers(OnFakeClock):
     """Twisted's own timed calls: the oracle."""
 
 
-class HeapTimers(OnFakeClock, TimedCalls):
+class HeapTimers(OnFakeClock, TimedReactor):
     """The timed calls under test."""
 
     def entries(self) -> int:
         """How many entries the heap holds, outdated ones included."""
-        return len(self._heap)
+        return len(self.timed_calls.heap)
 
     def outdated(self) -> int:
         """How many of them are outdated."""
-        return sum(number not in self._pending for _, number in self._heap)
+        calls = self.timed_calls
+        return sum(number not in calls.pending for _, number in calls.heap)
 
 
 def nothing() -> None:

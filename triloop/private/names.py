@@ -240,9 +240,7 @@ _TWISTED = (
     ),
     *_at(
         _REACTOR,
-        ("_cancelCallLater(self, delayedCall)", "overridden: the heap of timed calls is ours"),
         ("_initThreadPool(self)", "overridden: a pool that regards contexts"),
-        ("_moveCallLaterSooner(self, delayedCall)", "overridden: the host's timer moves too"),
         ("_signals", "to put signal handlers back after the run"),
         ("_signalsFactory(self)", "overridden: children are told of without SIGCHLD"),
         ("_stopThreadPool(self)", "overridden: in a loop that goes on, threads are not waited for"),

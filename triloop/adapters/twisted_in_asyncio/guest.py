@@ -9,7 +9,7 @@ from twisted.internet.posixbase import PosixReactorBase
 
 from triloop.adapters.twisted_in_asyncio.datagrams import DatagramReactor
 from triloop.adapters.twisted_in_asyncio.streams import StreamReactor
-from triloop.adapters.twisted_in_asyncio.timers import TimedCalls
+from triloop.adapters.twisted_in_asyncio.timers import TimedReactor
 
 __all__ = ["AsyncioReactor", "GuestReactor", "ReactorGuest"]
 
@@ -22,7 +22,7 @@ class AsyncioReactor(AsyncioSelectorReactor):
     stop = PosixReactorBase.stop
 
 
-class GuestReactor(TimedCalls, StreamReactor, DatagramReactor):
+class GuestReactor(TimedReactor, StreamReactor, DatagramReactor):
     """A poll reactor that can be given its turns by a host."""
 
     #: What is to be called after a turn: it ends the run of a loop that is there for one turn.
@@ -34,7 +34,7 @@ class GuestReactor(TimedCalls, StreamReactor, DatagramReactor):
             return None
         if self.early_writers or self.threadCallQueue or self._justStopped:
             return 0
-        return self.timeout()
+        return self.timed_calls.timeout()
 
     def suspend_turn(self) -> None:
         """Prepare to be iterated, or turned, in the middle of a turn: no work waits for its end.

@@ -359,7 +359,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):
         self._unschedule()
         self._awaited.clear()
         if self.restartable or self._visits:
-            self.drop_timed_calls()  # they would happen in the next run
+            self.timed_calls.drop()  # they would happen in the next run
         if not self.is_closed:
             # Twisted's triggers have been fired, and the reactor may be started again.
             for end in (self.crash, self.disconnectAll):

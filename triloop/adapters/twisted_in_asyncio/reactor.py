@@ -154,14 +154,14 @@ class TornadoReactor(HostedReactor):
     ) -> DelayedCall:
         """See :meth:`twisted.internet.interfaces.IReactorTime.callLater`; ``delay`` in seconds."""
         if self._embedding.turning and not self._is_debug:
-            return self.time_call(delay, callable, args, kw)
+            return self.timed_calls.add(delay, callable, args, kw)
         self.follow()
-        call = self.time_call(delay, callable, args, kw)
+        call = self.timed_calls.add(delay, callable, args, kw)
         self._embedding.wake()
         return call
 
-    def _moveCallLaterSooner(self, call: DelayedCall) -> None:
-        super()._moveCallLaterSooner(call)
+    def called_earlier(self) -> None:
+        """Have the loop's timer armed anew: a timed call was moved to sooner."""
         self._embedding.wake()
 
     def callFromThread(self, callable: Callable[..., Any], *args: object, **kw: object) -> None:  # type: ignore[override]  # Twisted's own differ

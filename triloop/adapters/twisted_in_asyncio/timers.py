@@ -16,7 +16,7 @@ from twisted.logger import Logger
 
 from triloop.private.twisted import keep_repr
 
-__all__ = ["TimedCall", "TimedCalls", "drop_call"]
+__all__ = ["TimedCall", "TimedCalls", "TimedReactor", "drop_call"]
 
 _log = Logger()
 
@@ -68,8 +68,8 @@ def drop_call(call: DelayedCall) -> None:
     call.__class__ = DroppedCall
 
 
-class TimedCalls(ReactorBase):
-    """IReactorTime for a reactor: a heap of ``(time, number)``, and the calls by that number.
+class TimedCalls:
+    """The timed calls of a reactor: a heap of ``(time, number)``, and the calls by that number.
 
     Every pending call has one number that counts, and one entry with it, whose time is the
     call's own. Moving a call to sooner gives it another number and leaves the old entry behind,
@@ -78,104 +78,162 @@ class TimedCalls(ReactorBase):
 
     The entries hold nothing that the garbage collector has to look at, and a call that is
     cancelled is gone at once: with a hundred thousand of them pending, that is half of the cost.
+
+    Args:
+        reactor: The reactor, for its clock.
+        earlier: Called when a call was moved to sooner.
     """
 
-    def __init__(self) -> None:
-        self._heap: list[tuple[float, int]] = []
-        self._pending: dict[int, TimedCall] = {}
+    def __init__(self, reactor: ReactorBase, earlier: Callable[[], object]) -> None:
+        self._reactor = reactor
+        self._earlier = earlier
+        self.heap: list[tuple[float, int]] = []
+        #: The calls that have not happened, by the numbers of their entries.
+        self.pending: dict[int, TimedCall] = {}
         self._numbers = count()
-        self._thread_calls: deque[tuple[Any, Any, Any]] = deque()
         # Made once: a method that is bound anew for each call is one more object to collect.
-        self._cancel, self._move = self._cancelCallLater, self._moveCallLaterSooner
-        super().__init__()
+        self._cancel, self._move = self._cancelled, self._moved
 
-    def callLater(
-        self, delay: float, callable: Callable[..., Any], *args: object, **kw: object
-    ) -> DelayedCall:
-        """See :meth:`twisted.internet.interfaces.IReactorTime.callLater`; ``delay`` in seconds."""
-        return self.time_call(delay, callable, args, kw)
-
-    def time_call(
+    def add(
         self,
         delay: float,
-        callable: Callable[..., Any],
+        function: Callable[..., Any],
         args: Sequence[object],
         kw: dict[str, object],
-    ) -> DelayedCall:
-        """As :meth:`callLater`, with all arguments as they are."""
+    ) -> TimedCall:
+        """Have a function called ``delay`` seconds from now, in a copy of the present context."""
         assert delay >= 0, f"{delay} is not greater than or equal to 0 seconds"
-        time = self.seconds() + delay
+        clock = self._reactor.seconds
+        time = clock() + delay
         number = next(self._numbers)
-        call = TimedCall(time, callable, args, kw, self._cancel, self._move, self.seconds)
+        call = TimedCall(time, function, args, kw, self._cancel, self._move, clock)
         call.context = copy_context()
         call.number = call.entry = number
-        self._pending[number] = call
-        heappush(self._heap, (time, number))
+        self.pending[number] = call
+        heappush(self.heap, (time, number))
         return call
 
-    def getDelayedCalls(self) -> Sequence[DelayedCall]:
-        """See :meth:`twisted.internet.interfaces.IReactorTime.getDelayedCalls`."""
-        return list(self._pending.values())
-
-    def drop_timed_calls(self) -> None:
+    def drop(self) -> None:
         """Drop all pending calls: they will not happen, and are cancelled."""
-        dropped = list(self._pending.values())
-        self._heap.clear()
-        self._pending.clear()
+        dropped = list(self.pending.values())
+        self.heap.clear()
+        self.pending.clear()
         for call in dropped:
             drop_call(call)
 
     def timeout(self) -> float | None:
         """Seconds until the next timed call is due; None when there is none."""
-        heap = self._heap
+        heap = self.heap
         while heap:
             time, number = heap[0]
-            call = self._pending.get(number)
+            call = self.pending.get(number)
             if call is None:
                 heappop(heap)
             elif call.delayed_time > 0:
                 self._postpone(call)
             else:
-                return max(0.0, min(_LONGEST, time - self.seconds()))
+                return max(0.0, min(_LONGEST, time - self._reactor.seconds()))
         return None
 
     def _postpone(self, call: TimedCall) -> None:
         """Move the first call, which was delayed, to where it belongs."""
         call.activate_delay()
-        heapreplace(self._heap, self._renumber(call))
+        heapreplace(self.heap, self._renumber(call))
 
     def _renumber(self, call: TimedCall) -> tuple[float, int]:
         """The new entry of a call that moves."""
-        del self._pending[call.entry]
+        del self.pending[call.entry]
         call.entry = next(self._numbers)
-        self._pending[call.entry] = call
+        self.pending[call.entry] = call
         return call.time, call.entry
 
-    def _moveCallLaterSooner(self, call: Any) -> None:
-        heappush(self._heap, self._renumber(call))
-        if len(self._heap) > 2 * len(self._pending) + _TOLERATED:
+    def _moved(self, call: Any) -> None:
+        heappush(self.heap, self._renumber(call))
+        if len(self.heap) > 2 * len(self.pending) + _TOLERATED:
             self._drop_outdated()
+        self._earlier()
 
-    def _cancelCallLater(self, call: Any) -> None:
-        del self._pending[call.entry], call.context
-        if len(self._heap) > 2 * len(self._pending) + _TOLERATED:
+    def _cancelled(self, call: Any) -> None:
+        del self.pending[call.entry], call.context
+        if len(self.heap) > 2 * len(self.pending) + _TOLERATED:
             self._drop_outdated()
 
     def _drop_outdated(self) -> None:
         """Build the heap anew, once most of it is outdated."""
-        pending = self._pending
-        self._heap[:] = [entry for entry in self._heap if entry[1] in pending]
-        heapify(self._heap)
+        pending = self.pending
+        self.heap[:] = [entry for entry in self.heap if entry[1] in pending]
+        heapify(self.heap)
+
+    def run_due(self) -> None:
+        """Run the calls that are due; a call that is made meanwhile waits for the next pass.
+
+        So do the calls behind it in the heap. They cannot be long overdue: a new call is not due
+        before now, unless it was reset into the past.
+        """
+        now, heap = self._reactor.seconds(), self.heap
+        first_new = next(self._numbers)
+        while heap and heap[0][0] <= now:
+            call = self.pending.get(heap[0][1])
+            if call is None:
+                heappop(heap)
+            elif call.delayed_time > 0:
+                self._postpone(call)
+            elif call.number > first_new:
+                break
+            else:
+                heappop(heap)
+                del self.pending[call.entry]
+                _run(call)
+
+
+def _run(call: TimedCall) -> None:
+    call.called = 1
+    try:
+        call.context.run(call.func, *call.args, **call.kw)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:  # noqa: BLE001 - whatever it is, the other calls are due
+        origin = "".join(call.creator) if call.creator else ""
+        _log.failure("while handling timed call {origin}", origin=origin)
+
+
+class TimedReactor(ReactorBase):
+    """IReactorTime, and the pass of Twisted's main loop without its I/O."""
+
+    def __init__(self) -> None:
+        self.timed_calls = TimedCalls(self, self.called_earlier)
+        self._thread_calls: deque[tuple[Any, Any, Any]] = deque()
+        super().__init__()
+
+    def called_earlier(self) -> None:
+        """A timed call was moved to sooner; there is nothing to do where the reactor polls."""
+
+    def callLater(
+        self, delay: float, callable: Callable[..., Any], *args: object, **kw: object
+    ) -> DelayedCall:
+        """See :meth:`twisted.internet.interfaces.IReactorTime.callLater`; ``delay`` in seconds."""
+        return self.timed_calls.add(delay, callable, args, kw)
+
+    def getDelayedCalls(self) -> Sequence[DelayedCall]:
+        """See :meth:`twisted.internet.interfaces.IReactorTime.getDelayedCalls`."""
+        return list(self.timed_calls.pending.values())
+
+    def timeout(self) -> float | None:
+        """Seconds until the next timed call is due; None when there is none."""
+        return self.timed_calls.timeout()
 
     def runUntilCurrent(self) -> None:
         """Run the calls of other threads and the timed calls that are due; then a stop."""
         if self.threadCallQueue:
             self._run_thread_calls()
-        if self._heap:
+        if self.timed_calls.heap:
             self._run_due()
         if self._justStopped:
             self._justStopped = False
             self.fireSystemEvent("shutdown")
+
+    def _run_due(self) -> None:
+        self.timed_calls.run_due()
 
     def _run_thread_calls(self) -> None:
         """Run what is queued now; what these calls queue in turn waits for the next pass."""
@@ -201,34 +259,3 @@ class TimedCalls(ReactorBase):
         """Leave to the next pass the calls that this one has not run yet."""
         self.threadCallQueue[:0] = self._thread_calls
         self._thread_calls.clear()
-
-    def _run_due(self) -> None:
-        """Run the calls that are due; a call that is made meanwhile waits for the next pass.
-
-        So do the calls behind it in the heap. They cannot be long overdue: a new call is not due
-        before now, unless it was reset into the past.
-        """
-        now, heap = self.seconds(), self._heap
-        first_new = next(self._numbers)
-        while heap and heap[0][0] <= now:
-            call = self._pending.get(heap[0][1])
-            if call is None:
-                heappop(heap)
-            elif call.delayed_time > 0:
-                self._postpone(call)
-            elif call.number > first_new:
-                break
-            else:
-                heappop(heap)
-                del self._pending[call.entry]
-                self._run(call)
-
-    def _run(self, call: TimedCall) -> None:
-        call.called = 1
-        try:
-            call.context.run(call.func, *call.args, **call.kw)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException:  # noqa: BLE001 - whatever it is, the other calls are due
-            origin = "".join(call.creator) if call.creator else ""
-            _log.failure("while handling timed call {origin}", origin=origin)

@@ -15,7 +15,7 @@ from twisted.python.threadpool import ThreadPool
 
 from triloop.adapters.twisted_in_asyncio.dispatch import POLLER, LeanReactor
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
-from triloop.adapters.twisted_in_asyncio.timers import TimedCalls, drop_call
+from triloop.adapters.twisted_in_asyncio.timers import TimedReactor, drop_call
 from triloop.lifecycle.fork.copies import (
     close_at_use,
     close_copies,
@@ -171,8 +171,8 @@ def _disown_path(port: Any) -> None:
 def _drop_calls(reactor: Any) -> None:
     calls = reactor.getDelayedCalls()
     _left.append([dict(vars(call)) for call in calls])
-    if isinstance(reactor, TimedCalls):
-        reactor.drop_timed_calls()
+    if isinstance(reactor, TimedReactor):
+        reactor.timed_calls.drop()
     else:
         drop_delayed_calls(reactor)
         for call in calls:
