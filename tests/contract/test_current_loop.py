@@ -7,7 +7,7 @@ import asyncio
 from tornado.ioloop import IOLoop
 
 import triloop
-from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor
+from triloop.adapters.twisted_in_asyncio.poller import LeanReactor
 
 
 def test_installed_loop_is_the_current_one_and_the_instance() -> None:

@@ -1,9 +1,10 @@
-"""The house itself: short files and functions, no imports in a circle."""
+"""The package as a whole: short files and functions, no import circles, mirrored directions."""
 
 from __future__ import annotations
 
 import ast
 import graphlib
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,16 @@ PACKAGE = ROOT / "triloop"
 #: Lines that a file, and nine of ten functions, may have at the most.
 FILE_LINES = 400
 FUNCTION_LINES = 20
+#: The modules that both directions have, each for the same role.
+ROLES = {"contexts", "guest", "host", "names", "poller", "streams"}
+#: The only modules that set or replace attributes of other objects by name, and of which.
+REPLACERS = {
+    "triloop.adapters.asyncio_in_twisted.host": "the wrapper around a host reactor, for its life",
+    "triloop.lifecycle.fork.descriptors": "an inherited kqueue, in a child",
+    "triloop.lifecycle.fork.loops": "an inherited uvloop, in a child",
+    "triloop.lifecycle.fork.reactors": "a reactor that cannot be used in a child",
+    "triloop.private.inherited_loop": "an inherited transport, in a child",
+}
 
 
 def modules() -> list[Path]:
@@ -74,3 +85,25 @@ def test_no_imports_in_a_circle() -> None:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as circle:
         pytest.fail(f"imported in a circle: {' -> '.join(circle.args[1])}", pytrace=False)
+
+
+def test_directions_have_the_same_modules() -> None:
+    folders = [PACKAGE / "adapters" / way for way in ("twisted_in_asyncio", "asyncio_in_twisted")]
+    names = [{path.stem for path in folder.glob("*.py")} for folder in folders]
+    assert set.intersection(*names) - {"__init__"} == ROLES
+
+
+def replaces_by_name(node: ast.AST) -> bool:
+    """``setattr(other, ...)``, ``delattr(other, ...)`` or ``vars(other).update(...)``."""
+    if not isinstance(node, ast.Call):
+        return False
+    called = ast.unparse(node.func)
+    return (
+        called in {"setattr", "delattr"}
+        or re.fullmatch(r"vars\((?!self\)).*\)\.update", called) is not None
+    )
+
+
+def test_methods_of_others_are_replaced_in_few_places() -> None:
+    found = {name_of(p) for p in modules() if any(map(replaces_by_name, ast.walk(tree(p))))}
+    assert found == set(REPLACERS)

@@ -17,7 +17,7 @@ from zope.interface import implementer
 
 from tests.unit.connections import native, tcp_pair
 from triloop import ReactorEventLoop, TornadoReactor
-from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor
+from triloop.adapters.twisted_in_asyncio.poller import LeanReactor
 
 LAST_WORDS = b"550 the reason why\r\n"
 MANY_WORDS = b"w" * 200_000  # more than is read at once

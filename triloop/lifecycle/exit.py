@@ -24,7 +24,7 @@ from twisted.python.threadpool import ThreadPool
 
 from triloop.adapters.asyncio_in_twisted.host import driven_reactors
 from triloop.adapters.asyncio_in_twisted.loop import open_loops
-from triloop.adapters.twisted_in_asyncio.dispatch import LeanReactor
+from triloop.adapters.twisted_in_asyncio.poller import LeanReactor
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor, all_reactors
 from triloop.adapters.winding import end_tasks
 from triloop.private.cpython import leave_task_behind, reopen

@@ -21,7 +21,7 @@ from twisted.internet.posixbase import PosixReactorBase
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from triloop.adapters.asyncio_in_twisted.calls import CallsInContext
+from triloop.adapters.asyncio_in_twisted.contexts import CallsInContext
 from triloop.adapters.winding import Winding, shutdown_event
 from triloop.private.cpython import running_loop
 from triloop.private.reactors import (

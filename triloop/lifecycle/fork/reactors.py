@@ -13,7 +13,7 @@ from twisted.internet import tcp, udp, unix
 from twisted.internet.abstract import FileDescriptor
 from twisted.python.threadpool import ThreadPool
 
-from triloop.adapters.twisted_in_asyncio.dispatch import POLLER, LeanReactor
+from triloop.adapters.twisted_in_asyncio.poller import POLLER, LeanReactor
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
 from triloop.adapters.twisted_in_asyncio.timers import TimedReactor, drop_call
 from triloop.lifecycle.fork.copies import (

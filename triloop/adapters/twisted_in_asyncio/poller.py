@@ -1,4 +1,4 @@
-"""From the poll result to ``doRead`` in one frame, with Twisted's log context still set."""
+"""A poll reactor that calls ``doRead`` one frame from its poll, in Twisted's log context."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls that asyncio code asks a reactor for run in the context of that code.
+"""The contextvars context of calls that asyncio code asks a reactor for: that of the code.
 
 Twisted's own reactors have no contexts: they run every call in the one that they were started in.
 For Twisted's code it stays so. A call that is asked for in a turn of the loop, by a task or a
