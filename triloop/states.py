@@ -71,7 +71,7 @@ class Event(enum.Enum):
     START = "its loop running"
     #: The pass of the main loop in which ``stop()`` was called is over.
     PASSED = "the pass being over"
-    WOUND = "asyncio's work being over"
+    WOUND_DOWN = "asyncio's work being over"
     #: The last of the shutdown triggers has been fired.
     CLOSE = "the triggers being through"
     #: What its run has left, threads above all, has ended too.
@@ -200,7 +200,7 @@ TABLE: Final[Mapping[Event, Mapping[State, Step | Refusal]]] = {
         # It has ended already: the application fires the shutdown itself.
         **_each((State.WINDING, State.SHUTTING), _to(State.SHUTTING, Action.FIRE)),
     },
-    Event.WOUND: {
+    Event.WOUND_DOWN: {
         State.WINDING: _to(State.SHUTTING, Action.FIRE),
     },
     Event.CLOSE: {
@@ -320,8 +320,8 @@ def outcome(state: State, event: Event) -> State | Refusal:
         **dict.fromkeys(Action, follow()),
         Action.SCHEDULE: follow(Event.START) if event is not Event.USE else follow(),
         Action.STOP: follow(Event.PASSED),
-        Action.WIND_DOWN: follow(Event.WOUND),
-        Action.CUT_SHORT: follow(Event.WOUND),
+        Action.WIND_DOWN: follow(Event.WOUND_DOWN),
+        Action.CUT_SHORT: follow(Event.WOUND_DOWN),
         Action.FIRE: leave_and_close,
     }
     life = Lifecycle(actions, state)

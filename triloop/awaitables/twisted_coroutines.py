@@ -90,7 +90,7 @@ class _TaskDriver(Delivery):
         coroutine = GeneratorSteps(x, self) if type(x) is GeneratorType else x
         task = begin_task(loop, coroutine, self)
         # Twisted says nothing about a coroutine that is never resumed.
-        tasks.end_in_silence(task)
+        tasks.end_unreported(task)
         super().__init__(task)
 
     def go_on(self, step: Callable[[Any], object], waiter: Waiter, context: Context) -> None:

@@ -1,4 +1,4 @@
-"""The life of a reactor: attached to a loop that runs, run with one of its own, ended."""
+"""Attaches the global reactor to the running loop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
-import triloop.lifecycle.fork  # noqa: F401 - prepares this process for os.fork
+import triloop.lifecycle.fork  # noqa: F401 - registers the hooks for os.fork
 from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop
 from triloop.adapters.twisted_in_asyncio.install import install
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
@@ -82,7 +82,7 @@ def global_reactor() -> Any:
 
 
 def _is_with(reactor: Any, loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether ``reactor`` owns the loop, or is Twisted's own on asyncio and runs in it."""
+    """Whether ``reactor`` is the host of the loop, or Twisted's own on asyncio that runs in it."""
     if isinstance(loop, ReactorEventLoop):
         return bool(loop.reactor is reactor)
     return host_loop_of(reactor) is loop and bool(reactor.running)

@@ -2,10 +2,10 @@
 
 Tasks are cancelled and awaited, asynchronous generators closed, the default executor shut down;
 then come Twisted's shutdown triggers and its thread pool; then the loop is closed. An entry point
-that closes its loop does all of this; the stop of a reactor that owns the run, all but the closing
-(:mod:`triloop.adapters.winding`). An entry point after which the loop may run again does not; the
-steps are then taken when the interpreter exits, within :data:`EXIT_SECONDS`. What has not ended by
-then is named on stderr, and left behind.
+that closes its loop does all of this. The stop of a reactor that owns the run does all but the
+closing (:mod:`triloop.adapters.winding`). An entry point after which the loop may run again does
+none of it; the steps are then taken when the interpreter exits, within :data:`EXIT_SECONDS`. What
+has not ended by then is named on stderr and not waited for.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from triloop.process.signal_handlers import reset_handlers
 
 __all__ = ["EXIT_SECONDS", "run_through", "wind_down"]
 
-#: Seconds that the end of the process may take, in all. What is not over then is left behind.
+#: Seconds that the end of the process may take in all. What has not ended then is not waited for.
 EXIT_SECONDS = 5.0
-#: Seconds between two looks for calls of threads that are waited for.
+#: Seconds between two checks for calls from the threads that are joined.
 _LOOK = 0.02
 
 _Step = Callable[[], Coroutine[Any, Any, None]]
@@ -64,7 +64,7 @@ def _take_one(loop: asyncio.AbstractEventLoop, step: _Step) -> None:
 
 
 def run_through(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:
-    """Run ``work`` to its end in ``loop``, also where something ends the run before.
+    """Run ``work`` to its end in ``loop``, even if the run is ended before.
 
     The program's own tasks may call ``loop.stop()`` as they end, for example.
     """
@@ -82,7 +82,7 @@ def _end_with_process() -> None:
     helper threads.
     """
     if threading.current_thread() is threading.main_thread():
-        reset_handlers(())  # a signal ends the process now, and not a reactor
+        reset_handlers(())  # from now on a signal ends the process
     ending = _Ending(EXIT_SECONDS / 2)
     guests = [
         one for one in all_reactors() if one.lifecycle.has_run and not one.host_loop.is_running()
@@ -91,17 +91,17 @@ def _end_with_process() -> None:
     for reactor in guests:
         reactor.visit.end_with_process()
     for reactor in guests:
-        winding = reactor.wound_at_exit()
+        winding = reactor.winding_at_exit()
         if winding is not None:
             ending.finish(winding)
     loops = dict.fromkeys((*nested, *(reactor.host_loop for reactor in guests)))
     for loop in loops:
         for step in _steps(loop)[:-1]:
             ending.run(loop, step)
-    # What concurrent.futures would do itself in a moment; its threads come before Twisted's end.
+    # concurrent.futures would do this itself later; its threads have to end before Twisted's.
     end_executor_threads()
     for loop in loops:
-        reopen(loop)  # what was its executor has ended, and nothing needs to wait for it
+        reopen(loop)  # its executor has ended, so nothing needs to wait for it
     ending = _Ending(EXIT_SECONDS / 2)
     for reactor in guests:
         ending.attempt(_end_guest, reactor, ending)
@@ -110,17 +110,17 @@ def _end_with_process() -> None:
 
 
 class _Ending:
-    """A part of the end of the process, and a bound on it.
+    """A part of the end of the process, with a time limit.
 
     Args:
-        seconds: How long to wait for all of it.
+        seconds: The time limit for all of it.
     """
 
     def __init__(self, seconds: float) -> None:
         self._deadline = time.monotonic() + seconds
 
     def seconds_left(self) -> float:
-        """Seconds until the bound; 0 when it has passed."""
+        """Seconds until the time limit; 0 when it has passed."""
         return max(0.0, self._deadline - time.monotonic())
 
     def give_up(self, what: object) -> None:
@@ -131,19 +131,19 @@ class _Ending:
         )
 
     def attempt(self, step: Callable[..., object], *args: Any) -> None:
-        """Take a step, and report an exception; the next step is taken in any case."""
+        """Take a step, and print its exception, so that the next step is taken in any case."""
         try:
             step(*args)
         except BaseException:  # noqa: BLE001 - only stderr is left to report it
             traceback.print_exc()
 
     def run(self, loop: asyncio.AbstractEventLoop, step: _Step) -> None:
-        """Run a coroutine to its end in a loop that does not run; not in one that is closed."""
+        """Run a coroutine to its end in a loop that does not run, unless the loop is closed."""
         if not loop.is_closed():
             self.finish(loop.create_task(step()))
 
     def finish(self, task: asyncio.Task[None]) -> None:
-        """Run the loop of a task until that is done."""
+        """Run the loop of a task until the task is done."""
         if not task.get_loop().is_closed():
             self.attempt(self._finish, task, task.get_loop())
 
@@ -159,7 +159,7 @@ class _Ending:
         task.result()
 
     def _leave_tasks(self, own: asyncio.Task[None], loop: asyncio.AbstractEventLoop) -> None:
-        """Say which tasks of the program do not end; Python need not say it again."""
+        """Name the program's tasks that do not end, so that Python does not report them too."""
         others = asyncio.all_tasks(loop) - {own}
         for task in others or {own}:
             self.give_up(f"{task!r} in {loop!r}")
@@ -167,7 +167,7 @@ class _Ending:
             leave_task_behind(task)
 
     def join(self, reactor: Any, pool: ThreadPool) -> None:
-        """Have the threads of a reactor's pool end; they may still have calls for the reactor."""
+        """Join the threads of a reactor's pool, and run the calls that they make meanwhile."""
         pool.adjustPoolsize(0, 0)
         while busy := [thread for thread in pool.threads if thread.is_alive()]:
             if not self.seconds_left():
@@ -182,7 +182,7 @@ class _Ending:
 
 
 def _end_guest(reactor: TornadoReactor, ending: _Ending) -> None:
-    """Shut a reactor down after the loop that it ran in, which may be closed by now."""
+    """Shut a reactor down whose loop does not run any more, and may be closed."""
     if reactor.lifecycle.started:
         if reactor.host_loop.is_closed():
             reactor.move(asyncio.new_event_loop())
@@ -194,14 +194,14 @@ def _end_guest(reactor: TornadoReactor, ending: _Ending) -> None:
 
 
 def _end_host(reactor: Any, ending: _Ending) -> None:
-    """Shut down a reactor that has run for its guest only, and was left by ``crash()``."""
+    """Shut down a reactor that was run for its guest only, and left by ``crash()``."""
     closed = isinstance(reactor, LeanReactor) and reactor.is_closed
     if closed or not can_poll(reactor) or reactor.running or was_stopped(reactor):
-        return  # and one that cannot poll would log that without end
+        return  # a reactor that cannot poll would log errors for ever
     pool = reactor.threadpool
     if pool is not None:
-        pool.stop = _nothing  # it would wait for its threads without a bound
-    # One that was shut down by hand has no trigger any more that ends its run.
+        pool.stop = _nothing  # it would wait for its threads without a time limit
+    # After a shutdown by hand the reactor has no trigger left that ends its run.
     reactor.addSystemEventTrigger("after", "shutdown", reactor.crash)
     reactor.callWhenRunning(reactor.stop)
     bound = reactor.callLater(ending.seconds_left(), _leave, reactor, ending)
@@ -214,7 +214,7 @@ def _end_host(reactor: Any, ending: _Ending) -> None:
 
 
 def _nothing() -> None:
-    """What a pool does when it is stopped elsewhere."""
+    """Do nothing: the pool is stopped elsewhere."""
 
 
 def _leave(reactor: Any, ending: _Ending) -> None:
@@ -223,14 +223,14 @@ def _leave(reactor: Any, ending: _Ending) -> None:
 
 
 def _close_loops() -> None:
-    """Close the loops that were left open, after all that the application asked of atexit."""
+    """Close the loops that were left open, after the application's own atexit functions."""
     guests = [reactor for reactor in all_reactors() if reactor.lifecycle.has_run]
     for loop in (*(guest.host_loop for guest in guests), *open_loops()):
         if not loop.is_running():
             loop.close()
 
 
-# Python waits for threads before it calls what atexit has, and a thread pool waits to be stopped:
-# concurrent.futures ends its own threads by this same hook.
+# Python waits for threads before it calls atexit functions, and the threads of a pool wait for its
+# stop. concurrent.futures ends its own threads by the same hook.
 at_thread_exit(_end_with_process)
 atexit.register(_close_loops)

@@ -1,4 +1,4 @@
-"""A program's main coroutine, run with a reactor attached from its beginning to its end."""
+"""Runs a program's main coroutine with a reactor attached."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ async def _entered() -> Any:
 
 
 class _Main:
-    """The task that a loop is run for, and the ways to end it."""
+    """The task of the main coroutine, and the ways to end it."""
 
     def __init__(self, task: asyncio.Task[T], loop: asyncio.AbstractEventLoop) -> None:
         self._task = task
@@ -140,7 +140,7 @@ class _Main:
             raise KeyboardInterrupt
         self._interrupted = True
         self._task.cancel()
-        # It may be the poller that was interrupted: have the loop look at its tasks.
+        # The signal may have interrupted the poller: make the loop run its tasks.
         self._loop.call_soon_threadsafe(lambda: None)
 
     def _terminate(self, number: int, frame: object) -> None:
@@ -148,8 +148,8 @@ class _Main:
 
     @contextlib.contextmanager
     def held(self, reactor: Any) -> Iterator[None]:
-        """``reactor.stop()`` ends the task; the end of the reactor comes in its turn."""
-        # It may be Twisted's own on asyncio, which has no lifecycle here.
+        """Have ``reactor.stop()`` end the task; the reactor is shut down after that."""
+        # Twisted's own reactor on asyncio has no lifecycle of ours.
         follower = reactor if isinstance(reactor, TornadoReactor) else self._loop
         lifecycle: Lifecycle = getattr(follower, "lifecycle", None) or Lifecycle({})
         lifecycle.holder = self._stop
@@ -160,7 +160,7 @@ class _Main:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM end the task, unless other code has a handler for them."""
+        """Have SIGINT and SIGTERM end the task, unless other code has a handler for them."""
         wanted = {
             signal.SIGINT: (signal.default_int_handler, self._interrupt),
             signal.SIGTERM: (signal.SIG_DFL, self._terminate),

@@ -7,9 +7,9 @@ from typing import Any
 
 __all__ = [
     "DESCRIPTOR_MARK",
+    "clear_watched",
+    "discard_internal_reader",
     "drop_delayed_calls",
-    "forget_internal_reader",
-    "forget_watched",
     "keep_open_elsewhere",
     "note_pool_start",
     "renew_file_polling",
@@ -27,7 +27,7 @@ def keep_open_elsewhere(port: Any) -> None:
     port._shouldShutdown = False
 
 
-def forget_watched(reactor: Any) -> None:
+def clear_watched(reactor: Any) -> None:
     """Empty its books of what it watches, in place: a poll's result may be half worked off."""
     for name in ("_reads", "_writes", "_selectables"):
         book = getattr(reactor, name, None)
@@ -35,7 +35,7 @@ def forget_watched(reactor: Any) -> None:
             book.clear()
 
 
-def forget_internal_reader(reactor: Any, reader: Any) -> None:
+def discard_internal_reader(reactor: Any, reader: Any) -> None:
     """Forget a reader of its inner works that is in no poller any more."""
     reactor._internalReaders.discard(reader)
 

@@ -102,7 +102,7 @@ def _running(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         set_running_loop(before)
 
 
-def end_in_silence(task: asyncio.Task[Any]) -> None:
+def end_unreported(task: asyncio.Task[Any]) -> None:
     """Have nothing logged if ``task`` is forgotten before it has ended."""
     private: Any = task
     private._log_destroy_pending = False

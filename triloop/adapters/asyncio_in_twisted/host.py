@@ -195,7 +195,7 @@ class ReactorHost:
         self._trigger: Any = None
         self._in_use = True
         self._followed = _Followed(self, reactor, in_turn)
-        self._winding = Winding(self._wound)
+        self._winding = Winding(self._wound_down)
         #: The reactor's life, as far as the host can follow it.
         self.lifecycle = Lifecycle(self._actions(), _state_of(reactor))
         self._await_start()
@@ -225,10 +225,10 @@ class ReactorHost:
 
     def _wind_down(self) -> None:
         if not self._winding.begin(self._guest_loop()):
-            self.lifecycle.handle(Event.WOUND)
+            self.lifecycle.handle(Event.WOUND_DOWN)
 
-    def _wound(self) -> None:
-        self.reactor.callLater(0, self.lifecycle.handle, Event.WOUND)
+    def _wound_down(self) -> None:
+        self.reactor.callLater(0, self.lifecycle.handle, Event.WOUND_DOWN)
 
     def _fire(self) -> None:
         self._winding.clear()

@@ -49,7 +49,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):
         self._start_handle: asyncio.Handle | None = None
         #: Other loops in which it waits for their start.
         self._awaited: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
-        self._winding = Winding(self._wound, restartable=restartable)
+        self._winding = Winding(self._wound_down, restartable=restartable)
         self.lifecycle = Lifecycle(self._actions())
         #: Its users in a loop that other code runs.
         self.visit = Visit(self, self.lifecycle)
@@ -218,7 +218,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):
     def startRunning(self, installSignalHandlers: bool = True) -> None:
         """Fire the startup events and begin to take turns in the loop."""
         self._handles_signals = installSignalHandlers
-        self._hand(Event.START)
+        self._pass_event(Event.START)
 
     def stop(self) -> None:
         """See :meth:`twisted.internet.interfaces.IReactorCore.stop`."""
@@ -253,11 +253,11 @@ class HostedReactor(GuestReactor, AsyncioReactor):
         """
         self.lifecycle.handle(Event.CLOSE)
 
-    def wound_at_exit(self) -> asyncio.Task[None] | None:
+    def winding_at_exit(self) -> asyncio.Task[None] | None:
         """What was ending asyncio's work in the loop when its run ended, if that was so."""
         return self._winding.at_exit()
 
-    def _hand(self, event: Event) -> None:
+    def _pass_event(self, event: Event) -> None:
         """Pass an event to the lifecycle, and raise Twisted's error where it is refused."""
         try:
             self.lifecycle.handle(event)
@@ -337,10 +337,10 @@ class HostedReactor(GuestReactor, AsyncioReactor):
         loop = self._asyncioEventloop
         own = not self._visits and loop.is_running()
         if not self._winding.begin(loop if own else None):
-            self.lifecycle.handle(Event.WOUND)
+            self.lifecycle.handle(Event.WOUND_DOWN)
 
-    def _wound(self) -> None:
-        self.callLater(0, self.lifecycle.handle, Event.WOUND)
+    def _wound_down(self) -> None:
+        self.callLater(0, self.lifecycle.handle, Event.WOUND_DOWN)
 
     def _fire(self) -> None:
         self._winding.clear()

@@ -102,7 +102,7 @@ class Visit:
             self._reactor.addSystemEventTrigger("after", "shutdown", _resolve, ended)
             await ended
         await self._join_pool()
-        self.forget_loop()
+        self.stop_watching_loop()
         lifecycle.handle(Event.REST)
 
     def end_pool(self, pool: ThreadPool, loop: asyncio.AbstractEventLoop) -> None:
@@ -149,7 +149,7 @@ class Visit:
         """
         if self._loop is loop and self._loop_end is not None:
             return
-        self.forget_loop()
+        self.stop_watching_loop()
         self._loop, self._loop_end = loop, self._until_end_of(loop)
         with contextlib.suppress(StopIteration):  # it has begun, and waits at its yield
             self._loop_end.__anext__().send(None)
@@ -157,10 +157,10 @@ class Visit:
     def end_with_process(self) -> None:
         """Leave the end of the loop, and that of the thread pool, to the end of the process."""
         self._at_exit = True
-        self.forget_loop()
+        self.stop_watching_loop()
         self._lifecycle.handle(Event.EXIT)
 
-    def forget_loop(self) -> None:
+    def stop_watching_loop(self) -> None:
         """Watch no longer for the end of a loop that the reactor has left."""
         left, self._loop_end, self._loop = self._loop_end, None, None
         if left is not None:

@@ -1,40 +1,40 @@
-"""What becomes of reactors and loops in a child that ``os.fork`` makes.
+"""Reactors and loops in a child process that ``os.fork`` has made.
 
-A child inherits every descriptor of its parent, and with them the kernel objects behind: what it
-takes out of an inherited epoll, the parent has lost too. So each poller, waker and self-pipe gets a
-kernel object of its own, under the number it had, before Python code goes on in a child. After that
-the child's reactors and loops are what they were before they ran::
+A child inherits every descriptor of its parent, and shares the kernel objects behind them: what it
+removes from an inherited epoll is removed for the parent too. So, before Python code goes on in a
+child, each poller, waker and self-pipe gets a kernel object of its own, under the same descriptor
+number. After that the child's reactors and loops are as they were before they ran::
 
     in the parent                       | in the child
     ------------------------------------+---------------------------------------------------------
     listening port, datagram port       | served too: the kernel gives each peer to one process
-    connection, pipe, child process     | the parent's: this copy is closed at the first use of a
-                                        |   loop or reactor, and no protocol is told
-    timed call, call of another thread  | the parent's: it happens there, once
-    startup and shutdown triggers       | kept; a reactor that ran may be started anew
-    threads of a pool or an executor    | there are none; the pool makes its own when it is used
-    stock loop that does not run        | the same loop, with its listening ports and what is ready
-    stock loop that runs                | a new one of its class takes its place
-    uvloop                              | the same: it does not show what is scheduled on it
+    connection, pipe, child process     | stays with the parent: the copy is closed at the first
+                                        |   use of a loop or reactor; no protocol is called
+    timed call, call of another thread  | happens in the parent only
+    startup and shutdown triggers       | kept; a reactor that ran may be started again
+    threads of a pool or an executor    | none; the pool starts its own when it is used
+    stock loop that does not run        | the same loop, with its listening ports and ready
+                                        |   callbacks
+    stock loop that runs                | replaced by a new loop of its class
+    uvloop                              | replaced too: it does not show what is scheduled on it
     ReactorEventLoop, TwistedIOLoop     | the same loop, at rest
     reactor that is not epoll, kqueue,  | refuses work, and says why
       poll or select                    |
 
-The loop that was current is so in the child, or what took its place. A run that is under way when
-its own callback forks ends in the child as soon as that callback returns; the child may also go on
-within it, and never return.
+The current loop stays current in the child, or its replacement becomes current. If a callback of a
+running loop forks, the run ends in the child as soon as that callback returns; the child may also
+stay in the callback and never return.
 
 A child that only runs another program is not changed: it may exist to pass on just those
 descriptors, and its parent may wait for it.
 
-* C code that forks has Python's hooks called in the child, as uvloop does for each program that it
-  runs; but no Python code follows there. So the hook leaves a pending call and no more, which the
-  interpreter makes before the next instruction of Python code: in a child of ``os.fork``, before
-  the result of the fork is looked at.
-* Python code that goes on may run a program too. So what is done at once is what no program can
-  see: it begins with none of the pollers, wakers and self-pipes. The copies of the parent's
-  connections stay open until a loop or a reactor is used; to close them is the first thing that
-  these do (:mod:`triloop.lifecycle.fork.copies`).
+* C code that forks calls Python's hooks in the child, as uvloop does for each program that it runs,
+  but runs no Python code there. So the hook only adds a pending call. The interpreter makes it
+  before the next instruction of Python code: in a child of ``os.fork``, before the fork returns.
+* Python code in the child may run a program too. So only what no program can see is done at once: a
+  program inherits no poller, waker or self-pipe. The copies of the parent's connections stay open
+  until a loop or a reactor is used, which first closes them
+  (:mod:`triloop.lifecycle.fork.copies`).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ from triloop.process.signal_handlers import reset_handlers
 
 _Loop = asyncio.AbstractEventLoop
 
-#: Modules that fork in order to run a program at once: to prepare the child would be for nothing.
+#: Modules that fork to run a program at once: there is nothing to prepare in the child.
 _EXECUTORS = frozenset({"subprocess", "twisted.internet.process"})
 #: The C type of a pending call.
 _PendingCall = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
@@ -102,7 +102,7 @@ def _reactors(guests: list[TornadoReactor], nested: list[ReactorEventLoop]) -> l
 
 
 def _go_on(_: object) -> int:
-    """In a child in which Python code goes on, before that does: the pending call."""
+    """Prepare a child in which Python code goes on. It is the pending call."""
     guests, nested = all_reactors(), open_loops()
     if (guests or nested) and not _forker.runs_program:
         guests = [guest for guest in guests if not _refuse(guest)]
@@ -137,7 +137,7 @@ def _renew(
     signal.set_wakeup_fd(-1)  # the parent's
     processes.reapProcessHandlers.clear()  # they are not this process's children
     every = _reactors(guests, nested)
-    # All pollers first: what is in one may be the number of another.
+    # All pollers first: one may watch the descriptor of another.
     for reactor in every:
         reactors.unshare(reactor)
     for loop in (*nested, *hosts):
@@ -160,7 +160,7 @@ def _renew(
 
 
 def _renew_loop(loop: _Loop) -> _Loop:
-    """The loop itself, fit for this process, or the one that takes its place."""
+    """Make a loop usable in this process; return it, or the loop that replaces it."""
     if is_stock(loop) and not loop.is_running():
         loops.renew(loop)
         loops.resume_signals(loop)
@@ -177,7 +177,7 @@ def _renew_loop(loop: _Loop) -> _Loop:
 
 
 def _restore_current(places: dict[_Loop | None, _Loop]) -> None:
-    """Make that loop current which was so in the parent, or what has taken its place."""
+    """Make the loop current that was current in the parent, or its replacement."""
     running, current = _forker.running, _forker.current
     _forker.running = _forker.current = None
     if running in places:
@@ -197,13 +197,13 @@ def _close_ours() -> None:
 
 
 _pending_call = _PendingCall(_go_on)
-# No Python functions: the call would be made within those.
+# These hooks are C functions: the pending call would be made inside a Python one.
 os.register_at_fork(
     before=_before,
     after_in_parent=_in_parent,
     after_in_child=functools.partial(ctypes.pythonapi.Py_AddPendingCall, _pending_call, None),
 )
-# Since 3.13 it is the main thread of the parent that is told, if another one forks. What the
-# child has to do itself is looked up when it takes the interpreter's lock.
+# Since 3.13, if another thread than the parent's main one forks, that main thread is asked to make
+# the call. The child looks for its own pending calls when it takes the interpreter's lock.
 os.register_at_fork(after_in_child=functools.partial(time.sleep, 0))
 atexit.register(_close_ours)

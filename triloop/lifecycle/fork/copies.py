@@ -1,7 +1,7 @@
-"""The child's copies of its parent's descriptors, which are closed at the first use of a loop.
+"""The child's copies of its parent's descriptors, closed at the first use of a loop or reactor.
 
-As long as a child has a copy of a connection, its peer does not see that the parent closes it. But
-the child may be there to run another program, and to pass on just these descriptors. So they are
+While a child holds a copy of a connection, the peer does not notice that the parent closes it. But
+the child may exist to run another program and to pass on just these descriptors. So the copies are
 closed when the child first uses a loop or a reactor, before anything else.
 """
 
@@ -16,18 +16,18 @@ from typing import Any
 
 __all__ = ["close_at_use", "close_copies", "close_socket", "count_open", "is_inherited"]
 
-#: What is to be done at the first use of a loop or a reactor.
+#: Called at the first use of a loop or a reactor.
 _closers: list[Callable[[], object]] = []
 #: The files that were open when this child began, by number.
 _open: dict[int, tuple[int, int]] = {}
 
 
 def count_open() -> None:
-    """Note what is open when a child begins: a number may be another file's later."""
+    """Record what is open when a child begins: a number may belong to another file later."""
     _open.clear()
     with contextlib.suppress(OSError):
         for name in os.listdir("/dev/fd"):  # noqa: PTH208 - one for each connection
-            with contextlib.suppress(OSError):  # the folder's own, which is closed by now
+            with contextlib.suppress(OSError):  # the descriptor of the listing, closed by now
                 _open[int(name)] = _identity(int(name))
 
 
@@ -45,7 +45,7 @@ def _identity(fd: int) -> tuple[int, int]:
 
 
 def close_at_use(close: Callable[..., object], *args: Any) -> None:
-    """Have ``close(*args)`` called when this child first uses a loop or a reactor."""
+    """Call ``close(*args)`` when this child first uses a loop or a reactor."""
     _closers.append(functools.partial(close, *args))
 
 
@@ -58,7 +58,7 @@ def close_copies() -> None:
 
 
 def close_socket(held: socket.socket) -> None:
-    """Close ``held``, unless its number is another file's by now."""
+    """Close ``held``, unless its number belongs to another file by now."""
     if is_inherited(held.fileno()):
         held.close()
     else:

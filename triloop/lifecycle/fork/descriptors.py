@@ -26,13 +26,13 @@ def unshare_poller(owner: Any, name: str) -> None:
 
 
 def _unshare_epoll(number: int) -> None:
-    """Put a fresh epoll in the place of an inherited one, under the same number."""
+    """Replace an inherited epoll by a new one under the same number."""
     with contextlib.closing(select.epoll()) as fresh:
         os.dup2(fresh.fileno(), number, inheritable=False)
 
 
 def unshare_pair(reading: Any, writing: Any) -> None:
-    """Put a fresh pair of sockets in the place of an inherited one, under the same numbers."""
+    """Replace an inherited pair of sockets by a new one under the same numbers."""
     for ours, inherited in zip(socket.socketpair(), (reading, writing), strict=True):
         with ours:
             ours.setblocking(False)
@@ -40,7 +40,7 @@ def unshare_pair(reading: Any, writing: Any) -> None:
 
 
 def is_shareable(fd: int) -> bool:
-    """Whether several processes may serve it: a socket that listens, or hears any datagram."""
+    """Whether several processes may serve it: a socket that listens, or takes any datagram."""
     try:
         probe = socket.socket(fileno=fd)
     except OSError:
@@ -64,7 +64,7 @@ def _has_peer(probe: socket.socket) -> bool:
 
 
 def close_pidfd(fd: int) -> None:
-    """Close ``fd`` if it is a pidfd: no other code keeps one where it could be closed."""
+    """Close ``fd`` if it is a pidfd: no other object closes an inherited one."""
     with contextlib.suppress(OSError):
         if "pidfd" in str(Path(f"/proc/self/fd/{fd}").readlink()):
             os.close(fd)

@@ -1,4 +1,4 @@
-"""libuv's own way to renew a loop in a child."""
+"""A uvloop in a child, by libuv's functions."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from triloop.lifecycle.fork.copies import is_inherited
 from triloop.lifecycle.fork.descriptors import is_shareable
 from triloop.private.uvloop import poller_number
 
-__all__ = ["descriptors", "forget_descriptors", "is_reachable", "quieten", "unshare_loop"]
+__all__ = ["close_descriptors", "descriptors", "disable", "is_reachable", "unshare_loop"]
 
-#: The type of what ``uv_walk`` calls for each handle.
+#: The type of the callback of ``uv_walk``, called for each handle.
 _Visitor = ctypes.PYFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 
-#: A pair of connected sockets for ever, of which neither end is written to.
+#: A connected pair of sockets to which nothing is ever written; it stays open.
 _silent: list[int] = []
 #: Types of handles: uv_handle_type.
 _PIPE, _TCP, _TIMER, _TTY, _UDP = 7, 12, 13, 14, 15
@@ -25,7 +25,7 @@ _STREAMS = {_PIPE, _TCP, _TTY}
 
 
 class _Stream(ctypes.Structure):
-    """The beginning of a uv_stream_t; up to ``flags``, that of every handle."""
+    """The first fields of a uv_stream_t; up to ``flags`` every handle has them."""
 
     type: int
     write_queue_size: int
@@ -51,10 +51,10 @@ def is_reachable() -> bool:
 def unshare_loop(loop: Any) -> None:
     """Give a uvloop kernel objects of its own: poller, rings, wake-up descriptor, signal pipe.
 
-    It goes on watching the same descriptors. libuv itself has to do this: besides its epoll it has
-    an io_uring, and a child shares the memory of its queues with the parent. The kernel may carry
-    out a child's request for the parent, or not at all; and libuv aborts the process when the count
-    of its requests is wrong.
+    It keeps watching the same descriptors. libuv itself has to do this: besides its epoll it has an
+    io_uring, whose queues are in memory that the child shares with the parent. The kernel may carry
+    out a child's request for the parent, or not at all; and libuv aborts the process when it counts
+    its requests wrong.
 
     Raises:
         OSError: The kernel refuses.
@@ -63,49 +63,49 @@ def unshare_loop(loop: Any) -> None:
     error = _libuv().uv_loop_fork(_pointer(loop))
     if error:
         raise OSError(-error, os.strerror(-error))
-    # In the middle of a run libuv remembers the number of the poller that it has asked.
+    # In the middle of a run libuv still uses the number of the poller that it has polled.
     if loop.is_running() and poller_number(loop) != polled:
         os.dup2(poller_number(loop), polled, inheritable=False)
 
 
-def quieten(loop: Any) -> None:
-    """Have an unshared uvloop that is in the middle of a run call nothing more, and send nothing.
+def disable(loop: Any) -> None:
+    """Stop an unshared uvloop in the middle of a run from calling or sending anything more.
 
-    What it is about to look at may be the number of the poller's last answer. All descriptors
-    stay as they are, but for those from which libuv cannot be kept otherwise.
+    It may still work through the result of its last poll. Descriptors are not changed, except those
+    that libuv would otherwise read or write.
     """
     for fd in descriptors(loop):
-        with contextlib.suppress(RuntimeError):  # a transport's
+        with contextlib.suppress(RuntimeError):  # it belongs to a transport
             loop.remove_reader(fd)
             loop.remove_writer(fd)
     for handle in _handles(loop):
-        _quieten(handle)
+        _disable(handle)
 
 
-def _quieten(handle: int) -> None:
+def _disable(handle: int) -> None:
     libuv, at, stream = _libuv(), ctypes.c_void_p(handle), _Stream.from_address(handle)
     if stream.type == _TIMER:
         libuv.uv_timer_stop(at)
     elif stream.type in _STREAMS:
         libuv.uv_read_stop(at)
         if stream.write_queue_size or is_shareable(_number(handle)):
-            _silence(_number(handle))
+            _replace_by_silent(_number(handle))
     elif stream.type == _UDP:
-        _silence(_number(handle))
+        _replace_by_silent(_number(handle))
 
 
-def forget_descriptors(loop: Any) -> None:
-    """Close the copies that a quiet uvloop has of what is its own.
+def close_descriptors(loop: Any) -> None:
+    """Close the copies of the parent's connections that a disabled uvloop has.
 
-    It does not give its transports away, and closes a number but once: so that is kept, and
-    stands for a socket on which nothing ever happens.
+    uvloop does not show its transports, and closes each descriptor number itself. So the number is
+    kept, for a socket on which nothing ever happens.
     """
     for fd in descriptors(loop):
         if is_inherited(fd):
-            _silence(fd)
+            _replace_by_silent(fd)
 
 
-def _silence(fd: int) -> None:
+def _replace_by_silent(fd: int) -> None:
     if not _silent:
         _silent.extend(end.detach() for end in socket.socketpair())
     if fd > 2:
@@ -131,7 +131,7 @@ def _handles(loop: Any) -> list[int]:
 
 
 def _libuv() -> Any:
-    """The library that uvloop has brought along."""
+    """The libuv that is built into uvloop."""
     from uvloop import loop as extension
 
     return ctypes.PyDLL(extension.__file__)

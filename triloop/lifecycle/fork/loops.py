@@ -1,4 +1,4 @@
-"""asyncio loops, renewed or replaced in a child."""
+"""asyncio loops in a child: made usable again, or replaced."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from triloop.lifecycle.fork.descriptors import (
     unshare_poller,
 )
 from triloop.lifecycle.fork.libuv import (
+    close_descriptors,
     descriptors,
-    forget_descriptors,
+    disable,
     is_reachable,
-    quieten,
     unshare_loop,
 )
 from triloop.private.cpython import leave_task_behind
@@ -80,18 +80,18 @@ def unshare(loop: Any) -> None:
     elif is_libuv(loop):
         unshare_loop(loop)
         own = [one for one in gc.get_referents(loop) if isinstance(one, socket.socket)]
-        if own:  # while it runs it has a pair of them for signals
+        if own:  # a running one has a pair of sockets for signals
             unshare_pair(*own)
 
 
 def renew(loop: Any, *, keeps_ports: bool = True) -> None:
-    """Bring an unshared stock loop into the state of one that does not run.
+    """Reset an unshared stock loop to the state of one that does not run.
 
-    One that runs in the parent is left with nothing to call.
+    If it runs in the parent, all its callbacks are dropped.
 
     Args:
         loop: A stock asyncio loop.
-        keeps_ports: Whether it goes on to serve its listening ports; else they are closed.
+        keeps_ports: Whether it keeps serving its listening ports; otherwise they are closed.
     """
     ran = loop.is_running()
     _drop_callbacks(loop, ready=ran)
@@ -103,7 +103,7 @@ def renew(loop: Any, *, keeps_ports: bool = True) -> None:
 
 
 def _drop_callbacks(loop: Any, *, ready: bool) -> None:
-    """Have none of the parent's timers, or nothing at all, called here."""
+    """Drop the parent's timers and, if ``ready``, its ready callbacks."""
     going_on = () if ready else ready_in(loop)
     _abandon_tasks(asyncio.all_tasks(loop).difference(going_on))
     _left.append(drop_timers(loop))
@@ -138,7 +138,7 @@ def _renew_descriptors(loop: Any, keeps_ports: bool) -> None:
 
 
 def _abandon(loop: Any, key: Any) -> None:
-    """Do no more with what a key is about, and have what is known to be its holder's own closed."""
+    """Stop watching a key's descriptor; close what is known to be used through it only."""
     _left.append(key)
     for handle in filter(None, key.data):
         owner, arguments = watched_for(handle)
@@ -166,7 +166,7 @@ def _close_transport(transport: asyncio.BaseTransport) -> None:
 
 
 def _drop_handlers(loop: Any, served: Any) -> None:
-    """Have Tornado forget the handlers of what the loop serves no longer."""
+    """Remove Tornado's handlers of descriptors that the loop does not serve any more."""
     io_loop: Any = io_loops.get(loop)
     if io_loop is None:
         return
@@ -196,7 +196,7 @@ def similar_loop(loop: Any) -> asyncio.AbstractEventLoop:
 
 def _new_like(loop: Any) -> Any:
     if is_stock(loop) or is_libuv(loop):
-        with contextlib.suppress(TypeError):  # it needs arguments that are not known here
+        with contextlib.suppress(TypeError):  # the class needs arguments, which are not known here
             return type(loop)()
     return asyncio.new_event_loop()
 
@@ -208,7 +208,7 @@ def move_io_loop(old: Any, new: Any) -> None:
         return
     io_loops[new] = io_loop
     readers, handlers = set(io_loop.readers), dict(io_loop.handlers)
-    for fd in handlers:  # libuv aborts when it is told of one that is closed by then
+    for fd in handlers:  # removed first: libuv aborts on a descriptor that has been closed
         old.remove_reader(fd)
         old.remove_writer(fd)
     io_loop.asyncio_loop = io_loop.selector_loop = new
@@ -221,7 +221,7 @@ def move_io_loop(old: Any, new: Any) -> None:
 
 
 def end_run(loop: Any) -> None:
-    """End the run that the child has inherited, as soon as the callback that forked returns."""
+    """End the inherited run as soon as the callback that forked returns."""
     if is_libuv(loop):
         loop.call_soon_threadsafe(_end_run, loop)
     else:
@@ -234,7 +234,7 @@ def _end_run(loop: Any) -> None:
 
 
 def begin_with_copies(loop: Any) -> None:
-    """Have a loop that does not run close the copies first of all."""
+    """Have a loop that does not run close the inherited copies before anything else."""
     if is_stock(loop):
         call_first(loop, close_copies)
     else:
@@ -242,17 +242,17 @@ def begin_with_copies(loop: Any) -> None:
 
 
 def discard_loop(loop: Any) -> None:
-    """Discard an unshared uvloop: it is closed at the first use of it, or of any other.
+    """Discard an unshared uvloop: it is closed at the first use of a loop or reactor.
 
-    One that is in the middle of a run is only told to end it. That takes it one more look at its
-    poller, and one at what is ready.
+    If it is in the middle of a run, only the run is ended: it polls once more, and runs what is
+    ready once more.
     """
     _abandon_tasks(asyncio.all_tasks(loop))
     if not loop.is_running():
         _close_at_use(loop)
         return
-    quieten(loop)
-    close_at_use(forget_descriptors, loop)
+    disable(loop)
+    close_at_use(close_descriptors, loop)
     for handle in _ready_in(loop):
         _left.append(gc.get_referents(handle))
         handle.cancel()
@@ -260,7 +260,7 @@ def discard_loop(loop: Any) -> None:
 
 
 def _close_at_use(loop: Any) -> None:
-    """Close a uvloop when the child uses it, or any other: whatever is called, that comes first."""
+    """Close a uvloop when the child first uses it, or any other loop or reactor."""
     kind = type(loop)
     names = [one for one in dir(kind) if one[0] != "_" and callable(getattr(kind, one))]
 
@@ -271,7 +271,7 @@ def _close_at_use(loop: Any) -> None:
     def close() -> None:
         for name in names:
             delattr(loop, name)
-        if all(map(is_inherited, descriptors(loop))):  # it would close the numbers, of whatever
+        if all(map(is_inherited, descriptors(loop))):  # else it would close other files
             loop.close()
 
     for name in names:
@@ -280,13 +280,13 @@ def _close_at_use(loop: Any) -> None:
 
 
 def _ready_in(loop: object) -> list[Any]:
-    """What a uvloop is about to call, which it keeps to itself; that may be half worked off."""
+    """The ready handles of a uvloop, found by the garbage collector; some may have run already."""
     queues = [one for one in gc.get_referents(loop) if isinstance(one, collections.deque)]
     return [handle for queue in queues for handle in queue]
 
 
 def can_close(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether there is something to close that is not in use at present."""
+    """Whether ``loop`` can be closed: it is open and does not run."""
     return (is_stock(loop) or is_libuv(loop)) and not (loop.is_closed() or loop.is_running())
 
 

@@ -1,4 +1,4 @@
-"""Twisted's poll reactors, made anew in a child."""
+"""Twisted's poll reactors in a child: made usable again, or refused."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from triloop.lifecycle.fork.copies import (
 from triloop.lifecycle.fork.descriptors import is_shareable, unshare_poller
 from triloop.private.inherited_reactor import (
     DESCRIPTOR_MARK,
+    clear_watched,
+    discard_internal_reader,
     drop_delayed_calls,
-    forget_internal_reader,
-    forget_watched,
     keep_open_elsewhere,
     note_pool_start,
     renew_file_polling,
@@ -44,11 +44,11 @@ else:  # pragma: no cover - the BSDs and macOS
 
 __all__ = ["is_renewable", "refuse", "renew", "share_ports", "unshare"]
 
-#: The parent's unfinished work. It is never touched again, and kept, because the end of a generator
-#: or a transport is an event too: a ``finally`` of the parent's would run here.
+#: The parent's unfinished work. It is kept so that it is never deallocated: that would run a
+#: ``finally`` or a ``__del__`` of the parent's work here.
 _left: list[Any] = []
 
-#: The methods of a reactor, one of which is called first in any use of it.
+#: The methods of a reactor: any use of it begins with one of these.
 _ENTRANCES = (
     "addReader",
     "addSystemEventTrigger",
@@ -69,15 +69,15 @@ def is_renewable(reactor: Any) -> bool:
 
 
 def _is(reactor: Any, *modules: str) -> bool:
-    """Whether it is of one of Twisted's own classes, of a module that need not be imported yet."""
+    """Whether its class is from one of these modules of Twisted, which need not be imported yet."""
     names = {f"twisted.internet.{module}" for module in modules}
     return any(kind.__module__ in names for kind in type(reactor).__mro__)
 
 
 def share_ports(reactor: Any) -> None:
-    """Have no listening port shut down when one of its holders closes it.
+    """Keep a listening port open in the other processes when one of them closes it.
 
-    Twisted calls ``shutdown`` before ``close``, and that ends the port in every process.
+    Twisted calls ``shutdown`` before ``close``, and ``shutdown`` ends the port in every process.
     """
     for reader in reactor.getReaders():
         if isinstance(reader, tcp.Port):
@@ -91,13 +91,13 @@ def unshare(reactor: Any) -> None:
 
 
 def renew(reactor: Any) -> None:
-    """Bring an unshared reactor into the state before its start, with its listening ports."""
+    """Reset an unshared reactor to its state before the start; it keeps its listening ports."""
     if not is_renewable(reactor):
         _refuse_foreign(reactor)
         return
     ran = has_started(reactor)
     readers, writers = reactor.getReaders(), reactor.getWriters()
-    _forget_descriptors(reactor)
+    _clear_watched(reactor)
     if isinstance(reactor, TornadoReactor):
         reactor.children.clear()
     if ran:
@@ -106,7 +106,7 @@ def renew(reactor: Any) -> None:
     _renew_waker(reactor)
     for reader in readers:
         if reader not in internal_readers(reactor) and _goes_on(reader, ran):
-            _disown_path(reader)
+            _leave_path_to_parent(reader)
             reactor.addReader(reader)
     _drop_calls(reactor)
     _begin_with_copies(reactor)
@@ -134,9 +134,9 @@ def refuse(reactor: Any, why: str) -> None:
         setattr(reactor, name, fail)
 
 
-def _forget_descriptors(reactor: Any) -> None:
-    """Empty the reactor's books in place: a poll's result may be half worked off."""
-    forget_watched(reactor)
+def _clear_watched(reactor: Any) -> None:
+    """Empty what the reactor watches, in place: it may be in the middle of a poll's result."""
+    clear_watched(reactor)
     if isinstance(reactor, LeanReactor):
         reactor.early_writers.clear()
     if _is(reactor, "pollreactor"):
@@ -146,14 +146,14 @@ def _forget_descriptors(reactor: Any) -> None:
 
 def _renew_waker(reactor: Any) -> None:
     if reactor.waker is not None:
-        forget_internal_reader(reactor, reactor.waker)
+        discard_internal_reader(reactor, reactor.waker)
         reactor.waker.connectionLost(None)
         reactor.waker = None
         reactor.installWaker()
 
 
 def _goes_on(reader: Any, ran: bool) -> bool:
-    """Whether this process serves it too."""
+    """Whether this process goes on serving a reader."""
     if ran and isinstance(reader, udp.Port) and reader.port == 0:
         return False  # only peers of this client know its port number
     if isinstance(reader, tcp.Connection) or not isinstance(reader, FileDescriptor):
@@ -161,7 +161,7 @@ def _goes_on(reader: Any, ran: bool) -> bool:
     return is_shareable(reader.fileno())
 
 
-def _disown_path(port: Any) -> None:
+def _leave_path_to_parent(port: Any) -> None:
     """Leave the path of a UNIX port, and its lock file, to the parent."""
     if isinstance(port, unix.Port):
         end = functools.partial(tcp.Port.connectionLost, port)
@@ -182,13 +182,13 @@ def _drop_calls(reactor: Any) -> None:
 
 
 def _begin_with_copies(reactor: Any) -> None:
-    """Have the copies closed before anything else is done, in a run or by ``iterate``."""
+    """Close the inherited copies first, in a run or by ``iterate``."""
     reactor.addSystemEventTrigger("before", "startup", close_copies)
     reactor.threadCallQueue.append((close_copies, (), {}))
 
 
 def _renew_thread_pool(reactor: Any) -> None:
-    """Make a pool that had threads one that will have some; those who hold it may go on."""
+    """Reset a pool that had threads, in place; it starts new ones when it is used."""
     pool = reactor.threadpool
     if pool is None or not pool.started:
         return
@@ -212,7 +212,7 @@ def _abandon_others(reactor: Any, listed: list[Any], ran: bool) -> None:
 
 
 def _abandon(selectable: Any) -> None:
-    """Do no more with a selectable, and have its descriptor closed at the first use."""
+    """Stop using a selectable, and close its descriptor at the first use of a loop or reactor."""
     _left.append(selectable)
     if isinstance(selectable, FileDescriptor):
         selectable.connected, selectable.disconnected = 0, 1
@@ -223,7 +223,7 @@ def _abandon_paused(reactor: Any, served: list[Any]) -> None:
     """Find and close the parent's connections that were paused: no reactor lists them."""
     kept = {id(vars(selectable)) for selectable in served}
     for state in _states_of(reactor):
-        # The pipe of a process that has ended has its number still.
+        # The pipe of a process that has ended still has its descriptor number.
         if not state.get("disconnected") and id(state) not in kept:
             _left.append(state)
             state.update(connected=0, disconnected=1)
@@ -233,9 +233,9 @@ def _abandon_paused(reactor: Any, served: list[Any]) -> None:
 def _states_of(reactor: Any) -> list[dict[str, Any]]:
     """The attributes of all FileDescriptors of a reactor.
 
-    To look at each object there is would have the kernel copy all memory, for the sake of the
-    reference counts. The collector follows references without counting them; it finds an object,
-    or its dictionary where that was asked for once.
+    Looking at every object would change its reference count, and the kernel would copy all memory.
+    The garbage collector follows references without changing counts. It finds an object, or its
+    dictionary, if there is one.
     """
     holders = gc.get_referrers(reactor)
     own = [vars(one) for one in holders if issubclass(type(one), FileDescriptor)]
@@ -244,7 +244,7 @@ def _states_of(reactor: Any) -> list[dict[str, Any]]:
 
 
 def _close(state: dict[str, Any]) -> None:
-    """Close this process's copy of a descriptor, of which these are the attributes."""
+    """Close this process's copy of the descriptor of a selectable, given its attributes."""
     held, number = state.get("socket"), state.get("fd", -1)
     if isinstance(held, socket.socket):
         close_socket(held)
