@@ -15,7 +15,7 @@ All scheduling policy lives here and nowhere else:
 
 * a turn is repeated while the guest has work ready, within a budget of rounds and of time, so
   that neither world starves the other; what is left over waits for the host's next pass;
-* one timer is armed at the most, and wakes are coalesced;
+* at most one timer is armed, and wakes are coalesced;
 * what the host calls in the middle of a turn comes from a native loop that runs nested in it: a
   modal dialog, say. A guest that can *suspend* its turn is turned in the nested loop as in any
   other, for as long as that lasts; the suspended turn then ends without another round. A host

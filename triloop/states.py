@@ -35,14 +35,14 @@ __all__ = [
 class State(enum.Enum):
     """The states of a reactor."""
 
-    #: It was not started, or was shut down and may be started again; the next use has it start.
+    #: It was not started, or was shut down and may be started again; the next use starts it.
     RESTING = "resting"
     #: It starts as soon as its loop runs.
     DUE = "due"
     RUNNING = "running"
-    #: ``stop()`` was called; the pass of the main loop in which that was goes on.
+    #: ``stop()`` was called; the present pass of the main loop goes on.
     STOPPING = "stopping"
-    #: What asyncio has in a loop that ends with the reactor is brought to its end.
+    #: asyncio's work in a loop that ends with the reactor is being ended.
     WINDING = "winding down"
     #: Its shutdown triggers have been fired, and some are waited for.
     SHUTTING = "shutting down"
@@ -53,7 +53,7 @@ class State(enum.Enum):
 
 
 class Event(enum.Enum):
-    """Calls on a reactor, and what may happen to it."""
+    """Calls on a reactor, and other events of its life."""
 
     USE = "any use"
     RUN = "run()"
@@ -84,11 +84,11 @@ class Action(enum.Enum):
     SCHEDULE = "have the loop start it"
     START = "fire the startup triggers, and take turns"
     VISIT = "the same, in a loop that other code runs"
-    CEDE = "leave the end of the loop to others"
+    CEDE = "leave the end of the loop to other code"
     REATTACH = "take turns in the loop that it moved to"
     STOP = "note the stop, and have the present pass be the last"
     WIND_DOWN = "end what asyncio has in the loop, or say at once that there is nothing to end"
-    CUT_SHORT = "wait for that no longer"
+    CUT_SHORT = "stop waiting for that"
     FIRE = "fire the shutdown triggers"
     LEAVE = "leave the loop, and end its run if that is the reactor's own"
     CLOSE = "give back all descriptors"
@@ -162,7 +162,7 @@ TABLE: Final[Mapping[Event, Mapping[State, Step | Refusal]]] = {
     Event.LEAVE: {
         State.RUNNING: _to(State.STOPPING, Action.STOP),
         State.WINDING: _to(None, Action.CUT_SHORT),
-        # It was left in the middle of its work, and gets a proper end.
+        # It was left in the middle of its work, and is now shut down.
         State.CRASHED: _to(State.STOPPING, Action.VISIT, Action.STOP),
     },
     Event.STOP: {
@@ -197,7 +197,7 @@ TABLE: Final[Mapping[Event, Mapping[State, Step | Refusal]]] = {
     },
     Event.PASSED: {
         **_each((State.RUNNING, State.STOPPING), _to(State.WINDING, Action.WIND_DOWN)),
-        # It has ended already: the application fires the shutdown itself.
+        # asyncio's work has ended already: the application fires the shutdown itself.
         **_each((State.WINDING, State.SHUTTING), _to(State.SHUTTING, Action.FIRE)),
     },
     Event.WOUND_DOWN: {
@@ -233,7 +233,7 @@ class Lifecycle:
         self.state = state
         #: Whether it was ever started, in this process.
         self.has_run = state in _STARTED
-        #: Called in the place of a ``stop()``, by what runs a main coroutine and ends that first.
+        #: Called in place of a ``stop()``: what runs a main coroutine ends that first.
         self.holder: Callable[[], object] | None = None
 
     @property

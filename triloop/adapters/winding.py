@@ -1,8 +1,8 @@
-"""Between ``reactor.stop()`` and the reactor's shutdown: the end of what asyncio has in its loop.
+"""Ends asyncio's work in a loop, between ``reactor.stop()`` and the reactor's shutdown.
 
-Twisted's shutdown ends the run of the loop. Tasks would be left in the middle of their work, so
-they are cancelled and awaited first, then generators and the executor end, and only then come
-Twisted's shutdown triggers.
+Twisted's shutdown ends the run of the loop, and would leave tasks in the middle of their work. So
+tasks are cancelled and awaited first; then the generators and the executor are shut down; Twisted's
+shutdown triggers come last.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Winding:
     """The action ``WIND_DOWN`` of a reactor's lifecycle, and how it is cut short.
 
     Args:
-        over: Called once all has ended, or is not waited for any more.
+        over: Called when all work has ended, or is not waited for any more.
         restartable: Whether the reactor, and so the loop, may be run again.
 
     All methods belong to the reactor's thread.
@@ -39,7 +39,7 @@ class Winding:
         """End what asyncio has in ``loop``.
 
         Args:
-            loop: A loop that runs; None where there is none, or where it goes on.
+            loop: A loop that runs; None if there is none, or if it runs on after the reactor.
 
         Returns:
             Whether there is anything to wait for.
@@ -53,14 +53,14 @@ class Winding:
     async def _wind_down(self, loop: asyncio.AbstractEventLoop) -> None:
         await end_tasks(loop)
         if self._restartable and not is_reopenable(loop):
-            return  # the rest would be missing in the next run
+            return  # the generators and the executor are needed in the next run
         await loop.shutdown_asyncgens()
         if not self._at_exit:
             await loop.shutdown_default_executor()
         reopen(loop)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        # It is cancelled where the loop's owner ends the loop, and takes the other steps itself.
+        # The loop's owner cancels it if it ends the loop, and then takes the other steps itself.
         if task is self._task and not task.cancelled() and not self._at_exit:
             self.cut_short()
 
@@ -74,19 +74,19 @@ class Winding:
         self._task = None
 
     def at_exit(self) -> asyncio.Task[None] | None:
-        """Leave the shutdown, and all that would need a thread, to the end of the process.
+        """Leave the executor and Twisted's shutdown to the end of the process.
 
         Returns:
-            The task that still winds the loop down, if the run was ended in the middle of it.
+            The task that winds the loop down, if the run has ended before the task.
         """
         self._at_exit = True
         return self._task
 
 
 def shutdown_event(reactor: Any) -> Event:
-    """The event for a shutdown of ``reactor``, by whether its main loop or a caller fires it.
+    """The event for a shutdown of ``reactor``: fired by its main loop, or by a caller.
 
-    Twisted's main loop clears its note of a ``stop()``, and then fires the shutdown.
+    Twisted's main loop clears the flag of a ``stop()`` before it fires the shutdown.
     """
     return Event.PASSED if is_passing_stop(reactor) else Event.SHUT_DOWN
 

@@ -4,8 +4,8 @@ Conversions carry the result, the same exception object with its traceback, and 
 both directions. After an import of this package Tornado waits for a Deferred that a coroutine
 yields or a request handler awaits, and errors about a plain ``await`` name the fix.
 
-Thread rule: all of it belongs to the thread of the event loop. Only a `concurrent.futures.Future`
-may complete elsewhere; what it completes with is delivered in the loop's thread.
+Thread rule: all functions belong to the thread of the event loop. Only a
+`concurrent.futures.Future` may complete in another thread; its result is delivered in the loop's.
 """
 
 from triloop.awaitables import plain_await, tornado_coroutines, twisted_coroutines

@@ -1,4 +1,4 @@
-"""asyncio's call graph, from Python 3.14: a Task that waits for a Deferred of another Task."""
+"""asyncio's call graph (Python 3.14): the edge from a Task to the one whose Deferred it awaits."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _RETURN_VALUE = {"twisted.internet.defer", "twisted.python.deprecate"}
 
 
 class GeneratorSteps(Coroutine[Any, Any, Any]):
-    """Sends into a generator what Twisted would: the results of the Deferreds that it yields.
+    """Sends a generator what Twisted would: the results of the Deferreds that it yields.
 
     It may yield Futures and coroutines too. Anything else is sent back to it.
     """
@@ -69,7 +69,7 @@ class GeneratorSteps(Coroutine[Any, Any, Any]):
         raise TypeError("this is for a Task to run")
 
     def _advance(self, result: Any) -> Any:
-        """Run the generator until it has to wait; what for goes to the Task."""
+        """Run the generator until it has to wait, and give the Task what it waits for."""
         while True:
             yielded = self._step(result)
             if isinstance(yielded, Deferred):

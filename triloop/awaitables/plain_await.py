@@ -1,7 +1,7 @@
 """A plain ``await deferred`` in the code of an application.
 
-Twisted's Deferred yields itself there, which only Twisted's own driver of coroutines takes. Here
-it learns which Task may await it; for another, the error that asyncio raises names the fix.
+Twisted's Deferred yields itself, which only Twisted's own driver of coroutines accepts. Here it
+checks whether the Task may await it; if not, the error that asyncio raises names the fix.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _twisteds_await = _deferred_class.__await__
 
 
 def install() -> None:
-    """Put it in the place of Twisted's, which it calls wherever no Task may be concerned."""
+    """Replace Twisted's method, which is still called where no Task can be concerned."""
     _deferred_class.__await__ = _deferred_class.__iter__ = _await
 
 

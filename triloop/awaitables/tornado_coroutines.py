@@ -1,4 +1,4 @@
-"""Tornado's coroutines and handlers wait for Deferreds too."""
+"""Lets Tornado's coroutines and handlers wait for Deferreds."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The coroutines and generators that Twisted drives, run as Tasks if plain code may await anything.
+"""Runs the coroutines and generators of Twisted as Tasks, if plain code may await anything.
 
 In Twisted ``Deferred.fromCoroutine``, ``inlineCallbacks`` and all that is built on them call one
-function; this module replaces it. Without the switch the replacement does what Twisted's does, and
-if Twisted cannot wait for what a coroutine awaits, the error names the fix.
+function; this module replaces it. While the switch is off, the replacement does what Twisted's
+does, and if Twisted cannot wait for what a coroutine awaits, the error names the fix.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _twisteds_iscoroutine = _module.iscoroutine
 
 
 def install() -> None:
-    """Put it in the place of Twisted's."""
+    """Replace Twisted's function."""
     replace_drive(_drive)
     _module.iscoroutine = _is_driven
 

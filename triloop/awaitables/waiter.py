@@ -94,14 +94,14 @@ class Waiter(Deferred[None]):
         return True
 
     def cancel_source(self, msg: Any = None) -> None:
-        """Cancel what is waited for; the await gives what it comes to."""
+        """Cancel what is waited for; the await gives its outcome."""
         if isinstance(self._source, Deferred):
             self._source.cancel()
         elif self._source is not None:
             self._source.cancel(msg)
 
     def result(self) -> None:  # type: ignore[override]  # what a Deferred has is an attribute
-        """Asked by a Task that goes on; see the class."""
+        """Called by a Task that goes on; see the class."""
 
     # -- what Twisted's driver asks of a Deferred -----------------------------------------------
 

@@ -23,7 +23,7 @@ from triloop.private.runners import is_patched_to_nest
 
 __all__ = ["Finding", "Severity", "add_to", "examine"]
 
-#: The oldest uvloop that keeps the answers of different requests apart.
+#: The oldest uvloop that does not mix up the answers of two requests.
 OLDEST_UVLOOP = (0, 23)
 
 

@@ -1,1 +1,1 @@
-"""What CPython, Twisted, Tornado and libuv keep private and this package needs, declared once."""
+"""The private names of CPython, Twisted, Tornado and libuv that are used, declared once."""

@@ -1,4 +1,4 @@
-"""What CPython's selector loop keeps private and a guest loop needs: all of it, declared once.
+"""The private parts of CPython's selector loop that a guest loop needs, declared once.
 
 At run time the classes are asyncio's own. To the type checker they show the attributes that
 this package reads; CPython's own tests, run on the loop that is built from them, notice when one
@@ -122,7 +122,7 @@ else:
     SocketTransport = selector_events._SelectorSocketTransport
 
 
-#: What ``signal.signal`` has for a signal that a loop has a handler for.
+#: The handler that CPython sets for a signal that ``add_signal_handler`` was called for.
 HANDLED_BY_LOOP: Any = unix_events._sighandler_noop  # type: ignore[attr-defined]
 
 
@@ -162,17 +162,17 @@ def current_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def thread_of(loop: asyncio.AbstractEventLoop) -> int | None:
-    """The number of the thread that runs ``loop``; None where it does not run, or tell."""
+    """The id of the thread that runs ``loop``; None if it does not run, or does not show it."""
     return getattr(loop, "_thread_id", None)
 
 
 def is_reopenable(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether :func:`reopen` can do anything for it: for CPython's own loops, not for uvloop."""
+    """Whether :func:`reopen` works on ``loop``: on CPython's own loops, not on uvloop."""
     return isinstance(loop, asyncio.BaseEventLoop)
 
 
 def reopen(loop: asyncio.AbstractEventLoop) -> None:
-    """Have a loop whose generators and default executor were shut down take new ones."""
+    """Let a loop whose generators and default executor were shut down have new ones."""
     private: Any = loop
     if is_reopenable(loop):
         private._asyncgens_shutdown_called = private._executor_shutdown_called = False
@@ -180,7 +180,7 @@ def reopen(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def leave_task_behind(task: asyncio.Task[Any]) -> None:
-    """Keep Python from reporting a task that does not end: that has been reported already."""
+    """Keep Python from reporting that a task was destroyed while pending."""
     private: Any = task
     private._log_destroy_pending = False
 
@@ -188,28 +188,28 @@ def leave_task_behind(task: asyncio.Task[Any]) -> None:
 def has_work(loop: asyncio.AbstractEventLoop) -> bool:
     """Whether the loop may have a task, an asynchronous generator or an executor to end."""
     if asyncio.all_tasks(loop) or not is_reopenable(loop):
-        return True  # uvloop tells of its tasks only
+        return True  # uvloop shows its tasks only
     private: Any = loop
     return bool(private._asyncgens) or private._default_executor is not None
 
 
 def leave_current_task(loop: asyncio.AbstractEventLoop) -> None:
-    """Have ``loop`` no current task, also where one was left in the middle of a step."""
+    """Clear the current task of ``loop``, also one that was left in the middle of a step."""
     task = asyncio.current_task(loop)
     if task is not None:
         asyncio.tasks._leave_task(loop, task)
 
 
 def add_reader(transport: SocketTransport, callback: Callback[()]) -> None:
-    """Have ``callback`` called when there is something to read, instead of the transport."""
+    """Have ``callback`` called when there is something to read, in place of the transport."""
     transport._loop._add_reader(transport._sock_fd, callback)
 
 
 def set_aside_task(loop: asyncio.AbstractEventLoop | None) -> asyncio.Task[Any] | None:
-    """Take away the current task of ``loop``, the running one, while a loop runs nested in it.
+    """Clear the current task of ``loop``, the running one, while another loop runs nested in it.
 
-    Since 3.14 the current task belongs to the thread: a task of the other loop could not be
-    entered beside it. Before, each loop had its own.
+    Since 3.14 the current task belongs to the thread, so a task of the other loop could not be
+    entered. Before, each loop had a current task.
 
     Returns:
         The task, for :func:`put_back_task`.
@@ -220,6 +220,6 @@ def set_aside_task(loop: asyncio.AbstractEventLoop | None) -> asyncio.Task[Any] 
 
 
 def put_back_task(loop: asyncio.AbstractEventLoop | None, task: asyncio.Task[Any] | None) -> None:
-    """Have ``loop``, the running one again, go on with the task that was set aside."""
+    """Restore the current task of ``loop``, which is the running loop again."""
     if loop is not None and task is not None:
         asyncio.tasks._swap_current_task(loop, task)  # type: ignore[attr-defined]  # since 3.12

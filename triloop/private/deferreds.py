@@ -1,4 +1,4 @@
-"""What Twisted keeps private of a Deferred."""
+"""The private parts of Twisted's Deferreds."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ ReturnValue: Any = _module._DefGen_Return
 
 
 def drive(coroutine: Any) -> Deferred[Any]:
-    """Have what Twisted drives coroutines and generators by drive one, to its end."""
+    """Run a coroutine or generator to its end by the function that Twisted runs them by."""
     driven: Deferred[Any] = _module._cancellableInlineCallbacks(coroutine)
     return driven
 
 
 def twisteds_drive() -> _Drive:
-    """What does so at present."""
+    """The function that does so at present."""
     present: _Drive = _module._cancellableInlineCallbacks
     return present
 

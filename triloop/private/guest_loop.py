@@ -1,6 +1,6 @@
-"""CPython's selector loop, with what a guest needs and the loop's own code does per turn.
+"""CPython's selector loop with the methods of a guest.
 
-Methods, and not functions, for speed: each of these is called in every turn.
+They are methods, not functions, for speed: each is called in every turn.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING or sys.platform == "linux":
 
 __all__ = ["GuestLoop", "hide_frame", "mark_scheduled"]
 
-#: ``mark_scheduled(timer, True)``: it is in the heap. It is C code, which takes no frame.
+#: ``mark_scheduled(timer, True)`` marks a timer as in the heap. It is C code: no frame is made.
 mark_scheduled: Any = asyncio.TimerHandle._scheduled.__set__  # type: ignore[attr-defined]
 
 
 class GuestLoop(SelectorLoop):
-    """CPython's event loop for Unix, as one that is given its turns."""
+    """CPython's event loop for Unix, run one turn at a time."""
 
     def poller_fileno(self) -> int:
         """The descriptor of the loop's own epoll or kqueue."""
@@ -49,7 +49,7 @@ class GuestLoop(SelectorLoop):
         self._run_once()
 
     def make_ready(self, found: list[tuple[int, int]], keys: dict[int, Any]) -> None:
-        """Queue the callbacks of what an epoll has found, without ``SelectorKey``s."""
+        """Queue the callbacks for the result of an epoll, without making ``SelectorKey``s."""
         ready = self._ready
         for fd, event in found:
             key = keys.get(fd)

@@ -1,4 +1,4 @@
-"""What a stock loop of asyncio has from before a fork, for the child to give up."""
+"""Takes from a stock asyncio loop, in a child of ``os.fork``, what belongs to the parent."""
 
 from __future__ import annotations
 
@@ -34,27 +34,27 @@ def is_stock(loop: object) -> bool:
 
 
 def poller_of(loop: Any) -> Any:
-    """Its selector, whose own poller is ``_selector``."""
+    """The selector of ``loop``; its attribute ``_selector`` is the epoll or kqueue."""
     return loop._selector
 
 
 def self_pipe(loop: Any) -> tuple[Any, Any]:
-    """The pair of sockets that wakes it: the end to read, and that to write."""
+    """The pair of sockets that wakes ``loop``: the reading end, then the writing end."""
     return loop._ssock, loop._csock
 
 
 def signals_of(loop: Any) -> Iterable[int]:
-    """The signals that ``add_signal_handler`` was called for; none of another loop."""
+    """The signals that ``add_signal_handler`` was called for; none if it is not a stock loop."""
     return getattr(loop, "_signal_handlers", ())
 
 
 def transports_of(loop: Any) -> dict[int, Any]:
-    """The transports that it has, by descriptor: paused ones too."""
+    """The transports of ``loop`` by descriptor, paused ones too."""
     return dict(loop._transports)
 
 
 def drop_timers(loop: Any) -> list[Any]:
-    """Have no timer called any more; the timers."""
+    """Remove all timers, and return them."""
     dropped = loop._scheduled[:]
     loop._scheduled.clear()
     loop._timer_cancelled_count = 0
@@ -62,12 +62,12 @@ def drop_timers(loop: Any) -> list[Any]:
 
 
 def ready_in(loop: Any) -> list[object]:
-    """Whose methods are about to be called: tasks, for the most part."""
+    """The objects whose methods are about to be called, most of them tasks."""
     return [getattr(handle._callback, "__self__", None) for handle in loop._ready]
 
 
 def drop_ready(loop: Any) -> list[Any]:
-    """Have nothing called that is ready, also where an iteration is half way through; what."""
+    """Remove all ready callbacks, even in the middle of an iteration, and return them."""
     dropped = []
     for handle in loop._ready:
         dropped.append((handle, handle._callback, handle._args))
@@ -76,45 +76,45 @@ def drop_ready(loop: Any) -> list[Any]:
 
 
 def drop_executor(loop: Any) -> Any:
-    """Have a new default executor made when one is needed; the old one, or None."""
+    """Remove the default executor, and return it or None; a new one is made when needed."""
     executor, loop._default_executor = loop._default_executor, None
     return executor
 
 
 def drop_generators(loop: Any) -> list[Any]:
-    """Have no asynchronous generator closed at the end of the loop; the generators."""
+    """Remove the asynchronous generators that the loop would close at its end, and return them."""
     dropped = list(loop._asyncgens)
     loop._asyncgens.clear()
     return dropped
 
 
 def drop_servers_paths(loop: Any) -> None:
-    """Have no path unlinked when a server is closed."""
+    """Keep servers from unlinking their paths when they are closed."""
     getattr(loop, "_unix_server_sockets", {}).clear()  # since Python 3.13
 
 
 def unregister_task(task: asyncio.Task[Any]) -> None:
-    """Have ``all_tasks()`` not show a task, so that whatever ends the loop does not cancel it."""
+    """Remove a task from ``all_tasks()``, so that nothing that ends the loop cancels it."""
     asyncio.tasks._unregister_task(task)
 
 
 def call_first(loop: Any, callback: Callable[..., object], *args: Any) -> None:
-    """Call ``callback(*args)`` ahead of all that is ready, in an empty context."""
+    """Call ``callback(*args)`` before all ready callbacks, in an empty context."""
     loop._ready.appendleft(asyncio.Handle(callback, args, loop, contextvars.Context()))
 
 
 def watched_for(handle: Any) -> tuple[object, tuple[Any, ...]]:
-    """Whose method is called when a descriptor is ready, and with which arguments."""
+    """The object whose method a handle calls, and the arguments."""
     return getattr(handle._callback, "__self__", None), handle._args or ()
 
 
 def abandon_transport(transport: Any) -> None:
-    """Have a transport do nothing more."""
+    """Disable a transport."""
     transport._closing, transport._conn_lost = True, 1
 
 
 def take_files(transport: Any) -> list[Any]:
-    """Take its socket or pipe from a transport."""
+    """Remove the socket or pipe from a transport, and return it."""
     taken = [getattr(transport, "_sock", None), getattr(transport, "_pipe", None)]
     for name in ("_sock", "_pipe"):
         if hasattr(transport, name):

@@ -1,4 +1,4 @@
-"""What a reactor of Twisted's has from before a fork, for the child to give up."""
+"""Takes from a reactor, in a child of ``os.fork``, what belongs to the parent."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ __all__ = [
     "uninstall_signals",
 ]
 
-#: An attribute that each FileDescriptor has, and hardly anything else.
+#: An attribute of each FileDescriptor, and of hardly any other object.
 DESCRIPTOR_MARK = "_tempDataBuffer"
 
 
 def keep_open_elsewhere(port: Any) -> None:
-    """Have a port not shut down when it is closed: that ends it in every process."""
+    """Have a port closed without ``shutdown``, which would end it in every process."""
     port._shouldShutdown = False
 
 
 def clear_watched(reactor: Any) -> None:
-    """Empty its books of what it watches, in place: a poll's result may be half worked off."""
+    """Clear what ``reactor`` watches, in place: it may be in the middle of a poll's result."""
     for name in ("_reads", "_writes", "_selectables"):
         book = getattr(reactor, name, None)
         if book is not None:
@@ -36,17 +36,17 @@ def clear_watched(reactor: Any) -> None:
 
 
 def discard_internal_reader(reactor: Any, reader: Any) -> None:
-    """Forget a reader of its inner works that is in no poller any more."""
+    """Remove an internal reader that is in no poller any more."""
     reactor._internalReaders.discard(reader)
 
 
 def renew_poll(reactor: Any) -> None:
-    """Give a PollReactor another poll object."""
+    """Give a PollReactor a new poll object."""
     reactor._poller = select.poll()
 
 
 def renew_file_polling(reactor: Any) -> Any:
-    """Give a reactor that has one another poller of files; the old one, or None."""
+    """Replace the poller of files, if the reactor has one; return the old one or None."""
     polling = getattr(reactor, "_continuousPolling", None)
     if polling is not None:
         reactor._continuousPolling = type(polling)(reactor)
@@ -54,7 +54,7 @@ def renew_file_polling(reactor: Any) -> Any:
 
 
 def reset_life(reactor: Any) -> None:
-    """Do what ``crash`` does, and undo what a ``stop`` has done."""
+    """Do what ``crash`` does, and undo a ``stop``."""
     if reactor.running:
         reactor.addSystemEventTrigger("during", "startup", reactor._reallyStartRunning)
     reactor._started = reactor.running = False
@@ -64,17 +64,17 @@ def reset_life(reactor: Any) -> None:
 
 
 def uninstall_signals(reactor: Any) -> None:
-    """Put back the signal handlers that were there before its run."""
+    """Put back the signal handlers from before the run of ``reactor``."""
     reactor._signals.uninstall()
 
 
 def drop_delayed_calls(reactor: Any) -> None:
-    """Empty Twisted's own books of timed calls."""
+    """Clear Twisted's own lists of timed calls."""
     reactor._pendingTimedCalls.clear()
     reactor._newTimedCalls.clear()
     reactor._cancellations = 0
 
 
 def note_pool_start(reactor: Any, start: Any) -> None:
-    """Note what ``callWhenRunning`` has returned for the start of its thread pool."""
+    """Store what ``callWhenRunning`` has returned for the start of the thread pool."""
     reactor._threadpoolStartupID = start

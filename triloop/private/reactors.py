@@ -20,7 +20,7 @@ __all__ = [
 
 
 def can_poll(reactor: Any) -> bool:
-    """Whether its poller is open: a reactor of Twisted's own has no method that closes it."""
+    """Whether the poller is open: other code may have closed it."""
     poller = reactor._poller if hasattr(reactor, "_poller") else None
     return not getattr(poller, "closed", False)
 
@@ -46,17 +46,17 @@ def has_ended(reactor: Any) -> bool:
 
 
 def is_passing_stop(reactor: Any) -> bool:
-    """Whether the main loop has come by a ``stop()``, and fires the shutdown itself."""
+    """Whether the main loop is past a ``stop()``, and fires the shutdown itself."""
     return bool(reactor._stopped and reactor._started and not reactor._justStopped)
 
 
 def host_loop_of(reactor: Any) -> Any:
-    """The asyncio loop that a reactor runs in; None where it does not tell of one."""
+    """The asyncio loop that a reactor runs in; None if it shows none."""
     return getattr(reactor, "_asyncioEventloop", None)
 
 
 def internal_readers(reactor: Any) -> Any:
-    """The readers that belong to its inner works, such as its waker: it does not list them."""
+    """The internal readers, such as the waker; ``getReaders`` does not list them."""
     return reactor._internalReaders
 
 

@@ -1,4 +1,4 @@
-"""What Scrapy keeps to itself: the loop that its settings ask for."""
+"""The loop that Scrapy's settings ask for, which Scrapy does not pass on."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Steps of a Task outside its loop's passes: asyncio has no public way for them.
+"""Runs single steps of a Task outside its loop's passes, for which asyncio has no public way.
 
-A Task that is begun at once has been asked for by CPython since 3.12, as ``eager_start``, but for
-a loop that runs.
+CPython has ``eager_start`` since 3.12, but only for a loop that runs.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ __all__ = ["begin", "new_task", "step"]
 
 
 def new_task() -> asyncio.Task[Any]:
-    """A Task that is yet to be given to :func:`begin`."""
+    """Make a Task that :func:`begin` has to start."""
     return asyncio.Task.__new__(asyncio.Task)
 
 
@@ -42,7 +41,7 @@ def begin(
         return
     first = _FirstStep(loop)
     private.__init__(coroutine, loop=first)
-    # Again, as a Future only: with its loop.
+    # Initialised again, as a Future only, with its loop.
     asyncio.Future.__init__(task, loop=loop)
     assert first.context is not None
     step(loop, first.context, first.callback)
@@ -51,7 +50,7 @@ def begin(
 def step(
     loop: asyncio.AbstractEventLoop, context: Context, callback: Callable[..., object], *args: Any
 ) -> None:
-    """Call what a Task gave to a loop or a future, to run one step of it, at once.
+    """Run one step of a Task at once: call what it has passed to a loop or a future.
 
     Raises:
         RuntimeError: ``context`` has been entered already. Nothing was done.
@@ -70,7 +69,7 @@ def step(
 
 
 class _FirstStep:
-    """Stands for the loop, to which a new Task gives its first step."""
+    """Stands in for the loop, to which a new Task passes its first step."""
 
     context: Context | None = None
 
@@ -87,7 +86,7 @@ class _FirstStep:
 
 @contextlib.contextmanager
 def _running(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """Have ``loop`` be the running one, for what asks for it, and for the Task."""
+    """Make ``loop`` the running loop, for the Task and all code that asks."""
     before = running_loop()
     if before is loop:
         yield
@@ -103,6 +102,6 @@ def _running(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
 
 
 def end_unreported(task: asyncio.Task[Any]) -> None:
-    """Have nothing logged if ``task`` is forgotten before it has ended."""
+    """Have nothing logged if ``task`` is deallocated before it has ended."""
     private: Any = task
     private._log_destroy_pending = False

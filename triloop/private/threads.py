@@ -1,4 +1,4 @@
-"""What the interpreter does about threads when it exits."""
+"""How the interpreter waits for threads when it exits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["at_thread_exit", "end_executor_threads", "leave_behind"]
 
 
 def at_thread_exit(function: Callable[[], object]) -> None:
-    """Have ``function`` called before Python waits for threads, the last that was given first."""
+    """Have ``function`` called before Python waits for threads, the last one added first."""
     getattr(threading, "_register_atexit", atexit.register)(function)
 
 
@@ -25,7 +25,7 @@ def end_executor_threads() -> None:
 
 
 def leave_behind(thread: threading.Thread) -> None:
-    """Have the interpreter, which is about to exit, not wait for a thread that does not end."""
+    """Let the interpreter exit without waiting for a thread that does not end."""
     if sys.version_info >= (3, 13):
         _interrupt_shutdown()
         return
@@ -40,9 +40,9 @@ class _LeftBehindError(BaseException):
 
 
 def _interrupt_shutdown() -> None:
-    """Break off ``threading._shutdown``: since 3.13 it is in C, and Ctrl-C alone can do that.
+    """Break off ``threading._shutdown``: since 3.13 it is C code, which only Ctrl-C interrupts.
 
-    Python reports what breaks it off, as an exception that cannot be raised.
+    Python reports the interrupting exception as one that cannot be raised.
     """
     report = sys.unraisablehook
 

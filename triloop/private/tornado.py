@@ -1,4 +1,4 @@
-"""What Tornado keeps private: which IOLoop is on which asyncio loop."""
+"""The private part of Tornado: which IOLoop is on which asyncio loop."""
 
 from __future__ import annotations
 

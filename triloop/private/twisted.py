@@ -1,4 +1,4 @@
-"""What Twisted keeps private, or does not offer, and this package needs."""
+"""What this package needs of Twisted and Twisted has no public name for."""
 
 from __future__ import annotations
 
@@ -35,30 +35,30 @@ _CANCELLED = (asyncio.CancelledError, defer.CancelledError)
 def accept(port: tcp.Port, at_most: int) -> Iterator[tuple[Any, Any]]:
     """The connections that wait at a port, each a socket and an address.
 
-    A process that has no descriptor left turns them away, by the one that Twisted has in reserve.
+    A process without a free descriptor refuses them, by the descriptor that Twisted has in reserve.
     """
     with tcp._BuffersLogs(port._logger.namespace, port._logger.observer) as logger:
         yield from tcp._accept(logger, range(at_most), port.socket, tcp._reservedFD)
 
 
 def adopt_port(kind: Any, *args: Any, **options: Any) -> Any:
-    """A port of a class of Twisted's, or one that extends it, on a descriptor that is open."""
+    """Make a port of one of Twisted's classes, or a subclass, on an open descriptor."""
     return kind._fromListeningDescriptor(*args, **options)
 
 
 def adopt_connection(kind: Any, *args: Any) -> Any:
-    """A connection of such a class on a descriptor that is open."""
+    """Make a connection of such a class on an open descriptor."""
     return kind._fromConnectedSocket(*args)
 
 
 def keep_repr(call: DelayedCall) -> None:
-    """Have a timed call that will lose its function go on to show what it was."""
+    """Keep the repr of a timed call whose function is about to be dropped."""
     private: Any = call
     private._repr = repr(call)
 
 
 class _DebugInfo(defer.DebugInfo):
-    """What Twisted keeps for a Deferred that has failed; one that was cancelled is no news."""
+    """Reports a Deferred that has failed, as Twisted does, unless it was cancelled."""
 
     def __del__(self) -> None:
         if self.failResult is not None and self.failResult.check(*_CANCELLED):
@@ -82,7 +82,7 @@ def unreported_cancellations() -> Iterator[None]:
 
 
 def is_waited_for(reactor: Any) -> bool:
-    """Whether anything was asked of ``reactor``, which does not run, that is still to come."""
+    """Whether anything waits for ``reactor``, which does not run: calls, descriptors, threads."""
     internal = getattr(reactor, "_internalReaders", ())
     pool = getattr(reactor, "threadpool", None)
     return bool(
@@ -96,13 +96,16 @@ def is_waited_for(reactor: Any) -> bool:
 
 
 def _has_startup_triggers(reactor: Any) -> bool:
-    """Whether any were added, by callWhenRunning for one, to the reactor's own."""
+    """Whether startup triggers were added to the reactor's own, for example by callWhenRunning."""
     event = getattr(reactor, "_eventTriggers", {}).get("startup")
     return event is not None and len([*event.before, *event.during, *event.after]) > 1
 
 
 def runs_elsewhere(reactor: Any) -> bool:
-    """Whether ``reactor`` runs in another thread; Twisted knows that of the last one only."""
+    """Whether ``reactor`` runs in another thread.
+
+    Twisted records the thread of the reactor that was started last only.
+    """
     if not getattr(reactor, "running", False):
         return False
     if threadable.ioThread in {None, threading.get_ident()}:
@@ -113,4 +116,4 @@ def runs_elsewhere(reactor: Any) -> bool:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_locals.get("self") is not reactor:
         frame = frame.f_back
-    return frame is None  # else its run() is under way here
+    return frame is None  # otherwise its run() is on this stack

@@ -1,4 +1,4 @@
-"""What uvloop keeps private."""
+"""The private part of uvloop."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a process has one of: the signal handlers, the wake-up descriptor, its children."""
+"""What exists once in a process: signal handlers, the wake-up descriptor, child processes."""

@@ -1,4 +1,4 @@
-"""Child processes that end, noticed without SIGCHLD, which both Twisted and asyncio claim."""
+"""Notices the end of child processes without SIGCHLD, which both Twisted and asyncio claim."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class ChildWatch:
     def add(self, process: Any) -> None:
         """Watch a process that ``spawnProcess`` has returned."""
         if processes.reapProcessHandlers.get(process.pid) is not process:
-            return  # it has ended, and its protocol knows, already
+            return  # it has ended already, and its protocol was called
         try:
             child = _ChildExit(self, process)
         except (AttributeError, OSError):  # an old kernel, a sandbox, no more descriptors

@@ -1,4 +1,6 @@
-"""The signals of a loop in a reactor: one handler a signal and one wake-up descriptor a process.
+"""The signals of a loop in a reactor.
+
+A process has one handler for each signal, and one wake-up descriptor.
 
 Both Twisted and asyncio expect to own these. The loop takes them over, and forwards what it reads
 to the descriptor that was set before.
@@ -99,13 +101,13 @@ class SharedSignals(LoopShare):
         return owner != self._fd
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        """The handler of all signals that the loop wants.
+        """Handle a signal that the loop wants.
 
         The loop reads the number from its pipe, so there is nothing to do here; unless the wake-up
         descriptor belonged to other code: then the loop has not seen this signal.
         """
         if not self._wants(number):
-            # Other code found this handler during a run, and put it back after the loop's last.
+            # Other code saved this handler during a run, and has put it back since.
             signal.signal(number, signal.SIG_DFL)
             return
         if self._take_descriptor():
@@ -137,7 +139,7 @@ class SharedSignals(LoopShare):
 
     @contextlib.contextmanager
     def taking(self, number: int) -> Iterator[None]:
-        """Around the loop's ``add_signal_handler``, which does not keep the handler from before."""
+        """Wrap the loop's ``add_signal_handler``, and keep the handler from before."""
         if not in_main_thread() or number not in signal.valid_signals():
             yield  # the loop raises the error
             return
@@ -156,7 +158,7 @@ class SharedSignals(LoopShare):
 
     @contextlib.contextmanager
     def releasing(self, number: int) -> Iterator[None]:
-        """Around the loop's ``remove_signal_handler``, which puts no handler back."""
+        """Wrap the loop's ``remove_signal_handler``, and put back the handler from before."""
         if not in_main_thread():
             yield
             return
@@ -185,10 +187,11 @@ class SharedSignals(LoopShare):
         put_back_wakeup(owner)
 
     def reset(self, *, ran: bool) -> None:
-        """In a child that ``os.fork`` has made, and that has no wake-up descriptor yet.
+        """Reset in a child that ``os.fork`` has made, and that has no wake-up descriptor yet.
 
         Args:
-            ran: Whether the loop ran in the parent. Then everything is put back, else taken again.
+            ran: Whether the loop ran in the parent. If so, the handlers from before are put back;
+                otherwise the loop's are set again.
         """
         if self._guard is not None:
             self._guard.remove()
@@ -206,11 +209,12 @@ class SharedSignals(LoopShare):
     def driving(
         self, interrupt: Callable[[BaseException], None], in_turn: Callable[[], bool]
     ) -> Iterator[None]:
-        """Around a run of the reactor that the loop's user began, not Twisted's.
+        """Wrap a run of the reactor that was started by the loop, not by ``reactor.run()``.
 
         Twisted does not handle signals then, so its child processes are reaped here. And a
         handler that raises, as Python's own for SIGINT does, has to end the run with that
-        exception. Within the loop's own turn it does so anyway; Twisted would log it and go on.
+        exception. Within the loop's own turn it does so anyway; elsewhere Twisted would log it and
+        go on.
 
         Args:
             interrupt: Ends the run with an exception.

@@ -1,4 +1,4 @@
-"""The signal handlers of a reactor: it sets them where it finds none, and takes them away again."""
+"""The signal handlers of a reactor: set where there are none, and removed after its run."""
 
 from __future__ import annotations
 

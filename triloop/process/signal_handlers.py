@@ -57,7 +57,7 @@ def put_back_wakeup(fd: int) -> bool:
 
 
 def reset_handlers(kept: Collection[int]) -> None:
-    """In a child that ``os.fork`` has made: undo what a reactor or loop has set in the parent.
+    """Undo what reactors and loops have set, in a child of ``os.fork`` or at exit.
 
     Args:
         kept: The signals that keep their handlers.
@@ -79,7 +79,7 @@ def unguarded(handler: Handler) -> Handler:
 
 
 def belongs_to_loop(handler: Handler) -> bool:
-    """Whether ``add_signal_handler`` of any asyncio loop, ours or another, has set it."""
+    """Whether ``add_signal_handler`` of an asyncio loop, ours or another, has set it."""
     owner = getattr(handler, "__self__", None)
     return handler is HANDLED_BY_LOOP or isinstance(owner, (asyncio.AbstractEventLoop, LoopShare))
 

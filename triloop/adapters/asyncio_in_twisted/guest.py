@@ -8,7 +8,7 @@ __all__ = ["LoopGuest"]
 
 
 class LoopGuest:
-    """Such a loop as a :class:`~triloop.protocol.Guest`: what of it the host calls.
+    """Such a loop as a :class:`~triloop.protocol.Guest`: the methods that the host calls.
 
     Args:
         loop: The loop, whose ``turn`` is one iteration of CPython's own.

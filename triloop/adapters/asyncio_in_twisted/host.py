@@ -78,7 +78,7 @@ class _Reader:
 
 
 class _Call:
-    """A DelayedCall whose ``cancel`` may come late."""
+    """A DelayedCall whose ``cancel`` may be called after the call."""
 
     __slots__ = ("_call",)
 
@@ -359,12 +359,12 @@ def _check_kind(reactor: Any) -> None:
 
 
 def driven_reactors() -> list[Any]:
-    """The reactors that were run for a guest only, and so were not shut down."""
+    """The reactors that were run for a guest only, and so have not been shut down."""
     return list(_driven)
 
 
 def _nothing() -> None:
-    """Do nothing: the guest is gone."""
+    """Do nothing."""
 
 
 def _state_of(reactor: Any) -> State:

@@ -177,7 +177,7 @@ class ReactorEventLoop(ResolvingLoop):
         if self._thread_id is not None:
             return
         self._thread_id = threading.get_ident()
-        leave_current_task(self)  # one that a fork has left in the middle of it
+        leave_current_task(self)  # of a step in which the parent has forked
         self._set_coroutine_origin_tracking(self._debug)
         # The reactor may itself run in an asyncio loop, which is the running one between turns.
         self._visits = self._host.runs_in_asyncio

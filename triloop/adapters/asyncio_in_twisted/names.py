@@ -22,8 +22,8 @@ class ResolvingLoop(GuestLoop):
     """A selector loop that may be given a resolver.
 
     Attributes:
-        resolver: Answers ``getaddrinfo`` where no flags are asked for, and so all connections by
-            name: a `triloop.TwistedResolver`. None: the C library, in a thread.
+        resolver: Answers ``getaddrinfo`` without flags, and so connections by name: a
+            `triloop.TwistedResolver`. None: the C library, in a thread.
     """
 
     resolver: AddressResolver | None = None

@@ -47,7 +47,7 @@ def context_of(selectable: Any) -> Context:
     is called in an empty context.
     """
     context = getattr(selectable, "reactor_context", None)
-    if isinstance(context, Context):  # a proxy may have anything by any name
+    if isinstance(context, Context):  # a proxy may return anything for any name
         return context
     try:
         selectable.reactor_context = context = copy_context()
@@ -161,7 +161,7 @@ class Accepting(InContext, tcp.Port):
 
 
 class Accepted(InContext, tcp.Connection):
-    """The server's end of a connection: its context is the one in which it is being made.
+    """The server's end of a connection; its context is the one in which it is made.
 
     So ``buildProtocol``, ``connectionMade`` and later callbacks share one context.
     """
@@ -176,9 +176,9 @@ class Accepted(InContext, tcp.Connection):
 
 
 class Connecting(InContext, tcp.BaseClient):
-    """The client's end of a connection: its context is that of the code that asked for it.
+    """The client's end of a connection; its context is that of the code that asked for it.
 
-    It connects and fails in this context too, in whichever one the resolver has answered.
+    It connects and fails in this context too, whatever the context of the resolver's answer.
     """
 
     def __init__(self, *args: Any) -> None:

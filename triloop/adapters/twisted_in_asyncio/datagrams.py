@@ -23,7 +23,7 @@ from triloop.private.twisted import adopt_port
 __all__ = ["DatagramReactor"]
 
 _REMEMBERED = 4096
-#: A read that found nothing.
+#: The errors of a read that found nothing.
 _NO_NEWS = (errno.EINTR, errno.EWOULDBLOCK, errno.EAGAIN)
 
 _is_ipv4 = lru_cache(_REMEMBERED)(isIPAddress)
@@ -56,7 +56,7 @@ class Reading(InContext, udp.Port):
         self.protocol.datagramReceived(data, address)
 
     def _not_read(self, problem: OSError) -> None:
-        """Take the failure of a read as Twisted does; one that is no news is ignored."""
+        """Handle the failure of a read as Twisted does; a read that found nothing is ignored."""
         if problem.errno == errno.ECONNREFUSED:
             if self._connectedAddr:
                 self.protocol.connectionRefused()
@@ -73,7 +73,7 @@ class Reading(InContext, udp.Port):
 
 @keeps_log_context
 class Port(Reading, udp.Port):
-    """A UDP port that remembers what an address is."""
+    """A UDP port that caches which hosts are addresses."""
 
     def __init__(self, *args: Any, **kw: Any) -> None:
         super().__init__(*args, **kw)
@@ -87,11 +87,11 @@ class Port(Reading, udp.Port):
             # Twisted's returns the number of bytes, against its own annotation.
             return self.socket.sendto(datagram, addr)  # type: ignore[return-value]
         except OSError:
-            return super().write(datagram, addr)  # which knows what to make of the error
+            return super().write(datagram, addr)  # it handles the error
 
 
 class MulticastPort(Reading, udp.MulticastPort):
-    """A UDP port for groups."""
+    """A UDP port for multicast groups."""
 
 
 class UNIXPort(Reading, unix.DatagramPort):

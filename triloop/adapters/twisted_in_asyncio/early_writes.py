@@ -14,16 +14,16 @@ So does what the kernel refuses. A send that fails says nothing about what the p
 and the poller reads before it writes. The connection ends when a polled write fails too and there
 is nothing left to read.
 
-What a protocol writes in ``dataReceived`` is its *answer*. Where nothing else is under way it needs
-no wish for a write: the end of ``doRead`` sends it:
+What a protocol writes in ``dataReceived`` is its *answer*. If nothing else is under way, no write
+is requested for it: the end of ``doRead`` sends it:
 
 ::
 
     answer    | meaning                                | write                | startWriting
     ----------+----------------------------------------+----------------------+-------------
-    None      | no doRead is under way                 | buffers, then wishes | with a batch
-    BUFFERED  | the end of doRead grants wishes        | buffers, then wishes | at that end
-    OPEN      | it writes out whatever there is        | buffers              | BUFFERED
+    None      | no doRead is under way                 | buffers and requests | with a batch
+    BUFFERED  | the end of doRead grants requests      | buffers and requests | at that end
+    OPEN      | the end of doRead sends what there is  | buffers              | BUFFERED
     STREAMED  | the same, with a streaming producer    | buffers, may pause   | BUFFERED
 """
 
@@ -58,23 +58,23 @@ BUFFERED, OPEN, STREAMED = object(), object(), object()
 class EarlyWriter(InContext, tcp.Connection):
     """A connection whose ``doWrite`` is called early, before the poller is asked.
 
-    Its wish to write is in one of three states: there is none; it is *early*, to be granted at the
-    end of its own ``doRead`` or with a batch of the reactor's; or it is *polled*.
+    Its request to write is in one of three states: there is none; it is *early*, to be granted at
+    the end of its own ``doRead`` or with a batch of the reactor's; or it is *polled*.
     """
 
     reactor: Any
 
-    #: What will grant the wish early: ``_OWN``, a batch of the reactor's, or nothing.
+    #: What grants the request early: ``_OWN``, a batch of the reactor's, or nothing.
     early: object | None = None
-    #: Whether the poller will grant it.
+    #: Whether the poller grants it.
     polled = False
     #: See the table above.
     answer: object | None = None
-    #: What ``answer`` is at the beginning of ``doRead``: ``BUFFERED`` until a write went straight
-    #: through, and again when one does not, or when a producer or TLS comes between.
+    #: The value of ``answer`` at the beginning of ``doRead``: ``BUFFERED`` until a write was sent
+    #: at once, and again when one is not, or when a producer is registered or TLS started.
     opening: object = BUFFERED
-    #: Whether a send has met the error of the socket, which tells it only once: the end of what can
-    #: be read is no clean one then.
+    #: Whether a send has raised the error of the socket, which the socket reports only once. Then
+    #: the end of the input is not a clean end.
     failed = False
     #: Descriptors that wait to be passed with the next bytes; on UNIX connections only.
     _sendmsgQueue: Any = ()
@@ -108,7 +108,7 @@ class EarlyWriter(InContext, tcp.Connection):
         self.polled = True
 
     def _close_answer(self) -> None:
-        """Separate what was written from what comes now, which changes the meaning of a write."""
+        """Request the write of the answer so far: what comes now changes the meaning of a write."""
         self.opening = BUFFERED
         if self.answer is OPEN or self.answer is STREAMED:
             self.answer = BUFFERED
@@ -139,9 +139,9 @@ class EarlyWriter(InContext, tcp.Connection):
         return CONNECTION_LOST if why is CONNECTION_DONE and self.failed else why
 
     def _write_after_read(self) -> None:
-        """Write out at the end of ``doRead``. A failure is not the result of the read.
+        """Write out at the end of ``doRead``; a failure is not the result of the read.
 
-        What was written before the poll is polled, too, by now.
+        What was written before this poll is being polled for by now.
         """
         answers = self.early is _OWN
         why = self.write_out(self.early)
@@ -153,7 +153,7 @@ class EarlyWriter(InContext, tcp.Connection):
     def leave_to_poller(self) -> None:
         """Leave to the poller what was written in a ``doRead`` that does not end normally.
 
-        It fails, perhaps by an interrupt; or the reactor is iterated within it.
+        It fails, perhaps by an interrupt, or it iterates the reactor.
         """
         self._close_answer()
         self.answer = None
@@ -244,7 +244,7 @@ class EarlyWriter(InContext, tcp.Connection):
             self._tell(protocol.writeConnectionLost)
 
     def _tell(self, half_closed: Callable[[], object]) -> None:
-        """Tell the protocol of the end of a direction; its failure ends the connection."""
+        """Call the protocol at the end of a direction; its failure ends the connection."""
         try:
             half_closed()
         except (KeyboardInterrupt, SystemExit):
@@ -265,12 +265,12 @@ class EarlyWriter(InContext, tcp.Connection):
         """Note that a send has failed."""
         if problem.errno in _FULL:
             return True
-        # A broken pipe leaves an end of input as it is: it is no news from the peer.
+        # EPIPE says nothing about the input: after it, the end of the input may be a clean one.
         self.failed = self.failed or problem.errno != errno.EPIPE
         return False
 
     def owes_input(self) -> bool:
-        """Whether the protocol, which reads, has not been handed all that has arrived."""
+        """Whether the protocol reads, and something has arrived that it has not got yet."""
         try:
             return self.reactor.is_reading(self) and bool(self.socket.recv(1, socket.MSG_PEEK))
         except OSError:

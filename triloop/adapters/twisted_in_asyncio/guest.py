@@ -15,7 +15,7 @@ __all__ = ["AsyncioReactor", "GuestReactor", "ReactorGuest"]
 
 
 class AsyncioReactor(AsyncioSelectorReactor):
-    """Twisted's reactor on asyncio by name, for those who ask; it works as any PosixReactorBase."""
+    """An AsyncioSelectorReactor for ``isinstance``; it works like any PosixReactorBase."""
 
     callFromThread = PosixReactorBase.callFromThread  # type: ignore[assignment]  # one is untyped
     crash = PosixReactorBase.crash
@@ -25,7 +25,7 @@ class AsyncioReactor(AsyncioSelectorReactor):
 class GuestReactor(TimedReactor, StreamReactor, DatagramReactor):
     """A poll reactor that can be given its turns by a host."""
 
-    #: What is to be called after a turn: it ends the run of a loop that is there for one turn.
+    #: Called after a turn, to end the run of a loop that is run for one turn.
     after_turn: Callable[[], object] | None = None
 
     def deadline(self) -> float | None:
@@ -37,7 +37,7 @@ class GuestReactor(TimedReactor, StreamReactor, DatagramReactor):
         return self.timed_calls.timeout()
 
     def suspend_turn(self) -> None:
-        """Prepare to be iterated, or turned, in the middle of a turn: no work waits for its end.
+        """Prepare for an iteration or a turn in the middle of a turn.
 
         Early writes, answers and calls of threads that the turn has not run yet are queued again.
         """
@@ -55,7 +55,7 @@ class GuestReactor(TimedReactor, StreamReactor, DatagramReactor):
 
 
 class ReactorGuest:
-    """Such a reactor as a :class:`~triloop.protocol.Guest`: what of it the host calls."""
+    """Such a reactor as a :class:`~triloop.protocol.Guest`: the methods that the host calls."""
 
     def __init__(self, reactor: GuestReactor) -> None:
         self.fileno = reactor.descriptor

@@ -147,5 +147,5 @@ def _current_io_loop() -> IOLoop:
 
 
 def named(loop: asyncio.AbstractEventLoop) -> str:
-    """A loop's repr and address, so that two loops of a class differ."""
+    """A loop's repr and address, to tell two loops of a class apart."""
     return f"{loop!r} at {id(loop):#x}"

@@ -1,4 +1,4 @@
-"""The life of a reactor that is the guest of an asyncio loop: where it runs, and how long."""
+"""The life of a reactor that is the guest of an asyncio loop: in which loop it runs, and when."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):
 
     @property
     def host_loop(self) -> asyncio.AbstractEventLoop:
-        """The loop that it runs in, or will."""
+        """The loop that it runs in, or is going to run in."""
         return self._asyncioEventloop
 
     def follow(self) -> None:
@@ -112,7 +112,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):
         current, loop = current_loop(), self._asyncioEventloop
         if current is None or current is loop or current.is_closed():
             if loop.is_closed():
-                self._embedding.detach()  # the next loop that runs will have it
+                self._embedding.detach()  # it moves to the next loop that runs
         elif loop.is_closed():
             self.move(current)
         else:
@@ -161,7 +161,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):
         self.lifecycle.handle(Event.MOVE)
 
     def restart_in_child(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Await the start, if this reactor ran or was to, in a child that ``os.fork`` has made.
+        """Await the start in a child of ``os.fork``, if the reactor ran in the parent or was due.
 
         Args:
             loop: This reactor's loop there.
@@ -254,7 +254,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):
         self.lifecycle.handle(Event.CLOSE)
 
     def winding_at_exit(self) -> asyncio.Task[None] | None:
-        """What was ending asyncio's work in the loop when its run ended, if that was so."""
+        """The task that winds the loop down, if the loop's run has ended before the task."""
         return self._winding.at_exit()
 
     def _pass_event(self, event: Event) -> None:
@@ -303,7 +303,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):
             self._embedding.attach()
         except BaseException:
             self.lifecycle.handle(Event.CRASH)
-            self.lifecycle.handle(Event.REST)  # nothing has begun, and the next use tries again
+            self.lifecycle.handle(Event.REST)  # nothing has begun: the next use tries again
             raise
         try:
             Context().run(super().startRunning, self._handles_signals)

@@ -1,4 +1,4 @@
-"""The reactor with Twisted's name ``triloop-uvloop``: a TornadoReactor in a uvloop of its own."""
+"""The reactor that Twisted knows as ``triloop-uvloop``: a TornadoReactor in its own uvloop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def install() -> TornadoReactor:
         The reactor.
 
     Raises:
-        ImportError: There is no uvloop.
+        ImportError: uvloop is not installed.
         twisted.internet.error.ReactorAlreadyInstalledError: There is a global reactor already.
     """
     import uvloop

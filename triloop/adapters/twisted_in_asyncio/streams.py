@@ -65,7 +65,7 @@ class TCPStream(EarlyWriter):
         try:
             data = b"".join(chunks)
         except TypeError:
-            super().writeSequence(chunks)  # which says what is wrong with them
+            super().writeSequence(chunks)  # it raises the error
         else:
             self.write(data)
 

@@ -1,4 +1,4 @@
-"""Twisted's timed calls, kept in a heap that is never searched."""
+"""Twisted's timed calls, in a heap that is never searched."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _log = Logger()
 
 #: A poll takes its timeout as milliseconds in a C int; Twisted's reactors stop there too.
 _LONGEST = 2**31 / 1000
-#: Outdated heap entries that are always tolerated before the heap is built anew.
+#: How many outdated entries the heap may always have before it is rebuilt.
 _TOLERATED = 50
 
 
@@ -159,7 +159,7 @@ class TimedCalls:
             self._drop_outdated()
 
     def _drop_outdated(self) -> None:
-        """Build the heap anew, once most of it is outdated."""
+        """Rebuild the heap without its outdated entries."""
         pending = self.pending
         self.heap[:] = [entry for entry in self.heap if entry[1] in pending]
         heapify(self.heap)

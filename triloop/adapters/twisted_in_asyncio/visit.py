@@ -1,4 +1,4 @@
-"""A reactor in a loop that other code runs: its users there, and its end."""
+"""A reactor in a loop that other code runs: who uses it there, and when it ends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from triloop.states import Event, Lifecycle, RefusedError
 
 __all__ = ["Visit", "no_pool"]
 
-#: Seconds between two looks for calls of threads that are waited for.
+#: Seconds between two checks for calls from the threads that are joined.
 _JOINING = 0.02
 
 
@@ -38,7 +38,7 @@ class Visit:
         self._started_by_users = False
         self._at_exit = False
         self._ending: asyncio.Task[None] | None = None
-        #: A thread pool that was told to end, and has not been joined.
+        #: A thread pool that is ending and has not been joined.
         self.unjoined: ThreadPool | None = None
         self._joiner: threading.Thread | None = None
         self._pool_end: asyncio.Future[None] | None = None
@@ -164,7 +164,7 @@ class Visit:
         """Watch no longer for the end of a loop that the reactor has left."""
         left, self._loop_end, self._loop = self._loop_end, None, None
         if left is not None:
-            # To drop it under way would have its loop, which may be gone, asked to finish it.
+            # If it were only dropped, its loop, which may be closed, would be asked to finish it.
             with contextlib.suppress(StopIteration, RuntimeError):
                 left.aclose().send(None)
 
@@ -179,7 +179,7 @@ class Visit:
     async def _end_before(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._users or not (self._lifecycle.started or self._pool_end):
             return
-        # The loop's owner would do this after the reactor's end, and no work should outlive that.
+        # The loop's owner does this too, but later: no work should outlive the reactor.
         await loop.shutdown_default_executor()
         await self.shut_down()
 
@@ -190,12 +190,12 @@ def _resolve(future: asyncio.Future[None]) -> None:
 
 
 class _NoPool:
-    """In the place of a thread pool that is stopped elsewhere."""
+    """Replaces a thread pool that is stopped elsewhere."""
 
     def stop(self) -> None:
-        """Nothing to stop here."""
+        """Do nothing."""
 
 
 def no_pool() -> ThreadPool:
-    """What Twisted may stop in the place of a pool that is ended elsewhere."""
+    """An object that Twisted may stop in place of a pool that is stopped elsewhere."""
     return cast("ThreadPool", _NoPool())

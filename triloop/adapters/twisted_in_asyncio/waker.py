@@ -49,7 +49,7 @@ class Waker:
                 raise
 
     def doRead(self) -> None:
-        """Drop the bytes: every turn looks for calls of other threads anyway."""
+        """Drop the bytes: every turn checks for calls of other threads anyway."""
         with contextlib.suppress(BlockingIOError):
             self._reading.recv(4096)
 
