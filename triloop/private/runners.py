@@ -1,13 +1,12 @@
-"""Which asyncio loop is about to run: asyncio has no public way to follow that."""
+"""Which asyncio loop begins to run: asyncio has no public way to follow that."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any
-
-from triloop.private.cpython import running_loop
 
 __all__ = ["is_patched_to_nest", "watch_loops"]
 
@@ -18,18 +17,18 @@ _callbacks: list[_Callback] = []
 
 
 def watch_loops(callback: _Callback) -> None:
-    """Call ``callback`` with each loop that is made current, or that a Runner is about to run.
+    """Call ``callback`` with each loop that begins to run, before anything else runs in it.
 
-    ``asyncio.run()``, ``uvloop.run()``, Tornado's and anyio's entry points do one or the other.
-    There is no public way to follow this.
+    Every loop calls the function of asyncio's that makes it the running one. uvloop, if it was
+    imported earlier, has kept that function; so there the start of its run is followed.
 
     Args:
-        callback: Called in the thread that makes the loop current; repeated calls with
-            it change nothing.
+        callback: Called in the thread of the loop, which is the running one by then or will be in
+            a moment. It must not raise. A loop that runs in turns is reported at each of them.
     """
     if not _callbacks:
-        _follow_set_event_loop()
-        _follow_runners()
+        _follow_running_loop()
+        _follow_uvloop()
     if callback not in _callbacks:
         _callbacks.append(callback)
 
@@ -39,30 +38,30 @@ def is_patched_to_nest() -> bool:
     return hasattr(asyncio, "_nest_patched")
 
 
-def _follow_set_event_loop() -> None:
-    native = asyncio.set_event_loop
+def _follow_running_loop() -> None:
+    native = _asyncio.events._set_running_loop
 
     @functools.wraps(native)
-    def set_event_loop(loop: asyncio.AbstractEventLoop | None) -> None:
+    def set_running_loop(loop: asyncio.AbstractEventLoop | None) -> None:
         native(loop)
         if loop is not None:
             _notify(loop)
 
-    _asyncio.set_event_loop = _asyncio.events.set_event_loop = set_event_loop
+    _asyncio._set_running_loop = _asyncio.events._set_running_loop = set_running_loop
 
 
-def _follow_runners() -> None:
-    if not hasattr(asyncio, "Runner"):
-        return  # Python 3.10
-    native = _asyncio.Runner.run
+def _follow_uvloop() -> None:
+    uvloop: Any = sys.modules.get("uvloop")
+    if uvloop is None:
+        return
+    native = uvloop.Loop.run_forever
 
     @functools.wraps(native)
-    def run(runner: Any, coro: Any, **options: Any) -> Any:
-        if running_loop() is None:
-            _notify(runner.get_loop())
-        return native(runner, coro, **options)
+    def run_forever(loop: asyncio.AbstractEventLoop) -> None:
+        _notify(loop)
+        native(loop)
 
-    _asyncio.Runner.run = run
+    uvloop.Loop.run_forever = run_forever
 
 
 def _notify(loop: asyncio.AbstractEventLoop) -> None:

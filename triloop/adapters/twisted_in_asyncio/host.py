@@ -13,7 +13,7 @@ from triloop.default_loop import host_loops, usable_loop
 from triloop.private.cpython import running_loop
 from triloop.protocol import Callback, Cancellable
 
-__all__ = ["AsyncioHost", "asyncio_loop", "check_host", "named"]
+__all__ = ["AsyncioHost", "asyncio_loop", "check_host", "named", "open_loop"]
 
 
 #: Modules of loops that refuse to run within their own callbacks. The loops of GUIs do not, nor do
@@ -136,6 +136,14 @@ def asyncio_loop(io_loop: IOLoop | asyncio.AbstractEventLoop | None) -> asyncio.
         raise TypeError(
             f"a TornadoReactor needs a Tornado IOLoop or an asyncio event loop; got {io_loop!r}"
         )
+    return loop
+
+
+def open_loop(loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop:
+    """The loop itself; a new one, which becomes the current one, where it is closed."""
+    if loop.is_closed():
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
     return loop
 
 

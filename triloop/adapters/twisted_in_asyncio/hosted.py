@@ -9,13 +9,14 @@ from collections.abc import Callable
 from contextvars import Context
 
 from triloop.adapters.twisted_in_asyncio.guest import AsyncioReactor, GuestReactor, ReactorGuest
-from triloop.adapters.twisted_in_asyncio.host import AsyncioHost, asyncio_loop, check_host, named
+from triloop.adapters.twisted_in_asyncio.host import AsyncioHost, check_host, named, open_loop
 from triloop.adapters.twisted_in_asyncio.refusals import error_of
 from triloop.adapters.twisted_in_asyncio.visit import Visit, no_pool
 from triloop.adapters.winding import Winding, shutdown_event
 from triloop.embedding import Embedding
 from triloop.private.cpython import current_loop, running_loop
 from triloop.private.twisted import is_waited_for
+from triloop.process.signal_handlers import in_main_thread
 from triloop.states import Action, Event, Lifecycle, Refusal, RefusedError
 
 __all__ = ["HostedReactor"]
@@ -128,11 +129,11 @@ class HostedReactor(GuestReactor, AsyncioReactor):
         return own
 
     def expect(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Start with ``loop``, which is likely to run next, if anything waits for the reactor."""
+        """Start in ``loop``, which begins to run, if anything waits for the reactor."""
         own = self._asyncioEventloop
         if loop is own or own.is_running() or threading.get_ident() != self._home:
             return
-        if not loop.is_closed():
+        if is_waited_for(self) and not loop.is_closed():
             self._await(loop)
 
     def _await(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -142,10 +143,9 @@ class HostedReactor(GuestReactor, AsyncioReactor):
 
     def _arrive(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start in a loop that has begun to run and in which the reactor has waited."""
-        if loop in self._awaited:
-            self._awaited.discard(loop)
-            if not self._asyncioEventloop.is_running() and is_waited_for(self):
-                self.follow()
+        self._awaited.discard(loop)
+        if not self._asyncioEventloop.is_running() and is_waited_for(self):
+            self.follow()
 
     def move(self, loop: asyncio.AbstractEventLoop) -> None:
         """Run inside ``loop`` from now on; for a reactor whose own loop does not run.
@@ -187,6 +187,9 @@ class HostedReactor(GuestReactor, AsyncioReactor):
     def run(self, installSignalHandlers: bool = True) -> None:
         """Run the loop, and the reactor in it, until ``stop()``.
 
+        A reactor that was left running by its loop, whose ``run_until_complete()`` has returned,
+        goes on.
+
         Args:
             installSignalHandlers: Whether SIGINT and SIGTERM stop the reactor.
 
@@ -199,6 +202,24 @@ class HostedReactor(GuestReactor, AsyncioReactor):
         running = running_loop()
         if running is None and self._asyncioEventloop.is_running():
             running = self._asyncioEventloop  # in another thread
+        goes_on = running is None and self.lifecycle.started
+        if not goes_on:
+            self._begin_run(running)
+        loop = open_loop(self.next_loop)
+        if loop is not self._asyncioEventloop:
+            self.move(loop)
+        self._handles_signals = installSignalHandlers
+        if goes_on:
+            self._own_loop()
+        self._handles_signals = installSignalHandlers
+        try:
+            self._asyncioEventloop.run_forever()
+        finally:
+            self._handles_signals = False
+            self._signals.uninstall()
+
+    def _begin_run(self, running: asyncio.AbstractEventLoop | None) -> None:
+        """Start with the next run of the loop, or refuse to; ``running`` runs already."""
         event = Event.RUN_RESTARTABLE if self.restartable else Event.RUN
         refusal = self.lifecycle.refusal(event)
         if refusal is None and running is not None:
@@ -206,14 +227,15 @@ class HostedReactor(GuestReactor, AsyncioReactor):
         if refusal is not None:
             raise error_of(refusal, running or self._asyncioEventloop)
         self.lifecycle.handle(event)
-        if self._asyncioEventloop.is_closed():
-            self.move(asyncio_loop(None))
-        self._handles_signals = installSignalHandlers
-        try:
-            self._asyncioEventloop.run_forever()
-        finally:
-            self._handles_signals = False
+
+    def _own_loop(self) -> None:
+        """Have the next run of the loop end with the reactor, which started in an earlier run."""
+        self.visit.forget_loop()
+        self._visits = False
+        if self._handles_signals and in_main_thread():
             self._signals.uninstall()
+            self._signals = self._signalsFactory()
+            self._signals.install()
 
     def startRunning(self, installSignalHandlers: bool = True) -> None:
         """Fire the startup events and begin to take turns in the loop."""

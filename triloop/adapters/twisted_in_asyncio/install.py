@@ -13,7 +13,6 @@ from twisted.internet.main import installReactor
 from triloop.adapters.twisted_in_asyncio.names import serves_twisted
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
 from triloop.origins import described, remember
-from triloop.private.runners import watch_loops
 from triloop.private.scrapy import wanted_loop
 
 __all__ = ["install"]
@@ -51,17 +50,9 @@ def install(
     reactor = TornadoReactor(io_loop, restartable=restartable)
     remember(reactor)
     installReactor(reactor)
-    watch_loops(_expect)
     if resolver and not serves_twisted(Resolver.configured_class()):
         Resolver.configure("triloop.TwistedResolver")
     return reactor
-
-
-def _expect(loop: asyncio.AbstractEventLoop) -> None:
-    """Have the global reactor start with ``loop``, if something waits for the reactor."""
-    reactor = sys.modules.get("twisted.internet.reactor")
-    if isinstance(reactor, TornadoReactor):
-        reactor.expect(loop)
 
 
 def _already_installed(installed: object) -> str:

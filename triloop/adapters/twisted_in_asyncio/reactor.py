@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import weakref
 from collections.abc import Callable
 from contextvars import Context, copy_context
@@ -21,6 +22,7 @@ from triloop.adapters.twisted_in_asyncio.names import ConfiguredResolver
 from triloop.embedding import Embedding
 from triloop.private.cpython import running_loop
 from triloop.private.reactors import has_started
+from triloop.private.runners import watch_loops
 from triloop.process.children import ChildWatch, Interruptible
 from triloop.process.reactor_signals import ReactorSignals
 
@@ -71,6 +73,7 @@ class TornadoReactor(HostedReactor):
         super().__init__(asyncio_loop(io_loop), restartable=restartable)
         self.installNameResolver(ConfiguredResolver(self, self.nameResolver))
         _reactors.add(self)
+        watch_loops(_expect)
 
     def __enter__(self) -> TornadoReactor:
         return self
@@ -218,6 +221,13 @@ class TornadoReactor(HostedReactor):
 
     def _tell_process(self, process: Any, reap: Callable[[], object]) -> None:
         self.contexts.call(context_of(process), reap)
+
+
+def _expect(loop: asyncio.AbstractEventLoop) -> None:
+    """Have the global reactor start with ``loop``, if something waits for the reactor."""
+    reactor = sys.modules.get("twisted.internet.reactor")
+    if isinstance(reactor, TornadoReactor):
+        reactor.expect(loop)
 
 
 def reactor_in(loop: asyncio.AbstractEventLoop) -> TornadoReactor | None:
