@@ -11,10 +11,11 @@ import threading
 import weakref
 from typing import Any
 
+from triloop.awaited_loop import expect_run
 from triloop.private.cpython import current_loop, running_loop, thread_of
 from triloop.private.reactors import host_loop_of
 
-__all__ = ["default_loop", "host_loops", "nested_loops", "usable_loop"]
+__all__ = ["default_loop", "host_loops", "loop_of_running_reactor", "nested_loops", "usable_loop"]
 
 #: The open loops that are guests of a reactor; each has it as its ``reactor``.
 nested_loops: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -36,23 +37,41 @@ def default_loop() -> asyncio.AbstractEventLoop:
     running = running_loop()
     if running is not None:
         return running
-    reactor = sys.modules.get("twisted.internet.reactor")
-    loop = _loop_of(reactor)
-    if loop is not None:
-        return _in_this_thread(loop)
-    if _runs_here(reactor):
-        raise RuntimeError(
-            f"{reactor!r} runs, and no asyncio loop in it: call triloop.new_event_loop(reactor) "
-            "before reactor.run(), or triloop.install() before anything imports "
-            "twisted.internet.reactor"
-        )
-    loop = _if_open(current_loop())
+    loop = _idle_loop()
+    expect_run(loop)
+    return loop
+
+
+def _idle_loop() -> asyncio.AbstractEventLoop:
+    """The loop that is likely to run next in this thread."""
+    loop = _loop_of(sys.modules.get("twisted.internet.reactor"))
+    if loop is None:
+        loop = loop_of_running_reactor() or _if_open(current_loop())
     if loop is not None:
         return _in_this_thread(loop)
     raise RuntimeError(
         "no asyncio loop is running or current in this thread: call this from a coroutine or a "
         "callback, or make a loop first with triloop.install() or triloop.TwistedIOLoop().install()"
     )
+
+
+def loop_of_running_reactor() -> asyncio.AbstractEventLoop | None:
+    """The loop of the global reactor, if that runs in this thread.
+
+    Raises:
+        RuntimeError: It runs, and no loop in it.
+    """
+    reactor = sys.modules.get("twisted.internet.reactor")
+    if not _runs_here(reactor):
+        return None
+    loop = _loop_of(reactor)
+    if loop is None:
+        raise RuntimeError(
+            f"{reactor!r} runs, and no asyncio loop in it: call triloop.new_event_loop(reactor) "
+            "before reactor.run(), or triloop.install() before anything imports "
+            "twisted.internet.reactor"
+        )
+    return loop
 
 
 def _loop_of(reactor: Any) -> asyncio.AbstractEventLoop | None:

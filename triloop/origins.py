@@ -10,14 +10,14 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
-__all__ = ["described", "remember", "warn"]
+__all__ = ["caller", "described", "remember", "warn"]
 
 #: Packages with frames between the application and this one.
 _BETWEEN = frozenset({"tornado", "triloop", "twisted", "uvloop"} | sys.stdlib_module_names)
 _BETWEEN -= {"__main__"}
 
 
-def _caller() -> str:
+def caller() -> str:
     """Name this package's function that was called, and the application's line that called it.
 
     Returns:
@@ -29,7 +29,7 @@ def _caller() -> str:
 
 def remember(reactor: Any) -> None:
     """Store on a reactor the call that installs it as the global one."""
-    reactor.installed_by = _caller()
+    reactor.installed_by = caller()
 
 
 def warn(message: str) -> None:

@@ -308,3 +308,26 @@ def test_reactor_of_another_thread_without_a_loop(situation: Situation) -> None:
     loop.close()
     later.close()
     assert elsewhere.loop.is_running()
+
+
+def test_reactor_made_in_a_native_one_that_has_no_loop(
+    situation: Situation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would wait in a new loop, which nothing runs."""
+    native = situation.native
+    monkeypatch.setitem(sys.modules, "twisted.internet.reactor", native)
+    refused: list[str] = []
+
+    def make() -> None:
+        with pytest.raises(RuntimeError, match=r"triloop.new_event_loop\(reactor\)"):
+            triloop.TornadoReactor()
+        refused.append("without a loop")
+        loop = triloop.new_event_loop(native)
+        with contextlib.closing(loop), triloop.TornadoReactor() as reactor:
+            assert reactor.host_loop is loop
+
+    native.callWhenRunning(make)
+    native.callWhenRunning(native.callLater, 0, native.crash)
+    native.run(installSignalHandlers=False)
+    assert refused == ["without a loop"]
+    monkeypatch.delitem(sys.modules, "twisted.internet.reactor")

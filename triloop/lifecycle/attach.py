@@ -88,16 +88,20 @@ def _is_with(reactor: Any, loop: asyncio.AbstractEventLoop) -> bool:
     return host_loop_of(reactor) is loop and bool(reactor.running)
 
 
-async def enter(reactor: TornadoReactor) -> None:
+async def enter(reactor: TornadoReactor, *, owner: bool = False) -> None:
     """Become a user of ``reactor`` in the running loop; return once its startup events have fired.
 
     If the last user has just left and the reactor is ending, wait for that first.
+
+    Args:
+        reactor: The reactor.
+        owner: Whether the caller owns the loop: see :meth:`Visit.enter`.
 
     Raises:
         RuntimeError: It runs in another loop, or is about to stop for another reason.
     """
     await reactor.visit.over()
-    reactor.visit.enter()
+    reactor.visit.enter(owner=owner)
     started = asyncio.get_running_loop().create_future()
     reactor.callWhenRunning(_resolve, started)
     try:

@@ -103,7 +103,7 @@ def _run_in(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, T]) -> T 
 async def _entered() -> Any:
     reactor = global_reactor()
     if isinstance(reactor, TornadoReactor):
-        await enter(reactor)
+        await enter(reactor, owner=True)
     return reactor
 
 

@@ -27,6 +27,7 @@ from triloop.private.cpython import running_loop
 from triloop.private.reactors import (
     add_internal_reader,
     has_ended,
+    host_loop_of,
     internal_readers,
     is_stopped,
     remove_internal_reader,
@@ -291,6 +292,12 @@ class ReactorHost:
             reactor.crash()
         elif not is_stopped(reactor):
             reactor.stop()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the reactor was started in an asyncio loop which does not run at present."""
+        loop = host_loop_of(self.reactor)
+        return hasattr(self.reactor, "follow") and not loop.is_running()
 
     @property
     def runs_in_asyncio(self) -> bool:

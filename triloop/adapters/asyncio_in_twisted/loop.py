@@ -144,6 +144,10 @@ class ReactorEventLoop(ResolvingLoop):
         super().stop()
         self._embedding.wake()
 
+    def is_running(self) -> bool:
+        """Whether the loop runs; not while its reactor waits for the next run of its own loop."""
+        return super().is_running() and not self._host.is_paused
+
     def _if_running(self) -> ReactorEventLoop | None:
         return self if self.is_running() else None
 

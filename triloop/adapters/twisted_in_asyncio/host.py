@@ -9,7 +9,7 @@ import warnings
 
 from tornado.ioloop import IOLoop
 
-from triloop.default_loop import host_loops, usable_loop
+from triloop.default_loop import host_loops, loop_of_running_reactor, usable_loop
 from triloop.private.cpython import running_loop
 from triloop.protocol import Callback, Cancellable
 
@@ -127,10 +127,14 @@ def _check_uvloop(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def asyncio_loop(io_loop: IOLoop | asyncio.AbstractEventLoop | None) -> asyncio.AbstractEventLoop:
-    """The asyncio loop for ``io_loop``: itself, that of an IOLoop, or the current one for None."""
+    """The asyncio loop for ``io_loop``: itself, that of an IOLoop, or for None the current one.
+
+    Raises:
+        TypeError: It is neither.
+        RuntimeError: None, where a reactor of Twisted's runs in this thread without a loop.
+    """
     if io_loop is None:
-        running = running_loop()
-        io_loop = running if running is not None else _current_io_loop()
+        io_loop = running_loop() or loop_of_running_reactor() or _current_io_loop()
     loop = getattr(io_loop, "asyncio_loop", io_loop)
     if not isinstance(loop, asyncio.AbstractEventLoop):
         raise TypeError(

@@ -43,7 +43,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):
         self._is_debug = loop.get_debug()
         self.restartable = restartable
         #: Whether other code runs the loop, which then goes on after the reactor's end.
-        self._visits = False
+        self.visits = False
         self._handles_signals = False
         #: The thread in whose loops it starts.
         self._home = threading.get_ident()
@@ -231,7 +231,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):
     def _own_loop(self) -> None:
         """Have the next run of the loop end with the reactor, which started in an earlier run."""
         self.visit.forget_loop()
-        self._visits = False
+        self.visits = False
         if self._handles_signals and in_main_thread():
             self._signals.uninstall()
             self._signals = self._signalsFactory()
@@ -307,7 +307,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):
     def _schedule(self) -> None:
         self._unschedule()
         loop = self._asyncioEventloop
-        self._visits = loop.is_running()
+        self.visits = loop.is_running()
         if not loop.is_closed():
             begin = Context().run(lambda: loop.call_soon(self.lifecycle.handle, Event.START))
             self._start_handle = begin
@@ -339,16 +339,16 @@ class HostedReactor(GuestReactor, AsyncioReactor):
         self._start()
 
     def _cede(self) -> None:
-        self._visits = True
+        self.visits = True
 
     def _reattach(self) -> None:
-        self._visits = self._asyncioEventloop.is_running()
+        self.visits = self._asyncioEventloop.is_running()
         self._embedding.attach()
         self._end_with_loop()
 
     def _end_with_loop(self) -> None:
         """End the reactor together with a loop that other code runs."""
-        if self._visits and self._started:
+        if self.visits and self._started:
             self.visit.end_with(self._asyncioEventloop)
 
     def _stop(self) -> None:
@@ -357,7 +357,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):
 
     def _wind_down(self) -> None:
         loop = self._asyncioEventloop
-        own = not self._visits and loop.is_running()
+        own = not self.visits and loop.is_running()
         if not self._winding.begin(loop if own else None):
             self.lifecycle.handle(Event.WOUND_DOWN)
 
@@ -373,14 +373,14 @@ class HostedReactor(GuestReactor, AsyncioReactor):
         self._winding.clear()
         super().crash()
         self._embedding.detach()
-        if not self._visits and self._asyncioEventloop.is_running():
+        if not self.visits and self._asyncioEventloop.is_running():
             self._asyncioEventloop.stop()
 
     def _close(self) -> None:
         self._embedding.detach()
         self._unschedule()
         self._awaited.clear()
-        if self.restartable or self._visits:
+        if self.restartable or self.visits:
             self.timed_calls.drop()  # they would happen in the next run
         if not self.is_closed:
             # Twisted's triggers have been fired, and the reactor may be started again.
@@ -393,7 +393,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):
 
     def _stopThreadPool(self) -> None:
         pool = self.threadpool
-        if self._visits and pool is not None:
+        if self.visits and pool is not None:
             # The loop goes on, so it must not be blocked to join the threads.
             self.visit.end_pool(pool, self._asyncioEventloop)
             self.threadpool = no_pool()

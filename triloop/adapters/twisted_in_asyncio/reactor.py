@@ -54,7 +54,8 @@ class TornadoReactor(HostedReactor):
 
     Raises:
         TypeError: ``io_loop`` is neither, or cannot watch descriptors.
-        RuntimeError: It is closed, or runs in another thread.
+        RuntimeError: It is closed, or runs in another thread; or it is None, and a reactor of
+            Twisted's own runs in this thread without a loop.
     """
 
     #: The public place. As with each reactor of Twisted's, ``install`` of the class's module makes

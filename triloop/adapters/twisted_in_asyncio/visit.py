@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from twisted.python.threadpool import ThreadPool
 
-from triloop.states import Event, Lifecycle, RefusedError
+from triloop.states import Event, Lifecycle, RefusedError, State
 
 __all__ = ["Visit", "no_pool"]
 
@@ -47,13 +47,19 @@ class Visit:
 
     # The users
 
-    def enter(self) -> None:
+    def enter(self, *, owner: bool = False) -> None:
         """Begin to use the reactor in the running loop; the first user starts it.
+
+        Args:
+            owner: Whether the user owns the loop, so that the reactor ends with the last user even
+                if it has run before.
 
         Raises:
             RuntimeError: It runs in another loop, or is about to stop.
         """
         self._reactor.follow()
+        if self._lifecycle.state is State.DUE and not self._reactor.visits:
+            self._lifecycle.handle(Event.START)  # for the whole of its own run, which has begun
         started = self._lifecycle.started
         try:
             self._lifecycle.handle(Event.ATTACH)
@@ -61,7 +67,8 @@ class Visit:
             raise RuntimeError(
                 "this reactor is about to stop: wait for that before attaching it again"
             ) from None
-        self._started_by_users |= not started
+        self._started_by_users |= owner or not started
+        self._reactor.visits |= owner
         self._users += 1
 
     async def leave(self) -> None:
