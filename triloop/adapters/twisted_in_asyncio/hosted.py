@@ -230,7 +230,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):
 
     def _own_loop(self) -> None:
         """Have the next run of the loop end with the reactor, which started in an earlier run."""
-        self.visit.forget_loop()
+        self.visit.stop_watching_loop()
         self.visits = False
         if self._handles_signals and in_main_thread():
             self._signals.uninstall()
