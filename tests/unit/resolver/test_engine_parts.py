@@ -190,7 +190,7 @@ def test_a_silent_server_comes_last_until_its_time_has_passed(loop: FakeLoop) ->
     assert in_order(servers, rotate=False) == [second, first]
     loop.advance(31.0)
     assert in_order(servers, rotate=False) == [first, second]
-    first.excuse()
+    first.put_off_retry()
     assert in_order(servers, rotate=False) == [second, first]
     first.answered()
     assert in_order(servers, rotate=False) == [first, second]

@@ -9,9 +9,9 @@ __all__ = ["ServerAddress", "servers_of"]
 
 ServerAddress = tuple[str, int]
 
-# The port that name servers are asked on.
+# The port of name servers.
 _DOMAIN = 53
-# Where resolv.conf(5) names no server, there is one on this machine.
+# The server to ask where resolv.conf(5) names none.
 _DEFAULT_SERVER = "127.0.0.1"
 
 
@@ -19,7 +19,7 @@ def servers_of(nameservers: Iterable[tuple[str, int | None]]) -> tuple[ServerAdd
     """Give the name servers of a configuration their ports.
 
     Args:
-        nameservers: Address literals, each with a port, or with None for the usual one.
+        nameservers: Address literals, each with a port or None for the usual port.
 
     Returns:
         The servers, in the same order; the one on this machine if there are none.

@@ -1,4 +1,4 @@
-"""Answers that may be given again."""
+"""The cache of answers."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from triloop.adapters.resolver.wire import Answer
 __all__ = ["Cache"]
 
 _Key = tuple[bytes, int]
-# Whatever a server says: a day at most, and for a denial (RFC 2308, 5) three hours.
+# Upper limits for the times that servers give: a day, and three hours for a denial (RFC 2308, 5).
 _MAX_SECONDS = 86_400
 _MAX_DENIAL = 10_800
 
 
 class Cache:
-    """Answers by name and type, each for the time that its records give it.
+    """Answers by name and type, each kept for the time to live of its records.
 
     Args:
         size: How many answers are kept; 0 keeps none. The oldest goes first.
@@ -29,7 +29,7 @@ class Cache:
         return len(self._answers)
 
     def get(self, key: _Key) -> Answer | None:
-        """The answer, if there is one that is still good."""
+        """The answer, if there is one that has not expired."""
         entry = self._answers.get(key)
         if entry is None:
             return None
@@ -39,7 +39,7 @@ class Cache:
         return entry[1]
 
     def put(self, key: _Key, answer: Answer) -> None:
-        """Keep an answer for its time."""
+        """Keep an answer for its time to live."""
         seconds = min(answer.ttl, _MAX_SECONDS if answer.addresses else _MAX_DENIAL)
         if not seconds or not self._size:
             return
@@ -49,5 +49,5 @@ class Cache:
         self._answers[key] = time.monotonic() + seconds, answer
 
     def clear(self) -> None:
-        """Forget all of them."""
+        """Drop all answers."""
         self._answers.clear()

@@ -1,4 +1,4 @@
-"""Questions under way to one server, by one socket."""
+"""The questions under way to one server on one socket."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from triloop.adapters.resolver.wire import OPT, Answer, WireError, mixed_case, p
 
 __all__ = ["Asked", "Channel"]
 
-# Random bytes are got so many at a time: a system call for each question would show.
+# How many random bytes to get at once: a system call for each question would cost too much.
 _BATCH = 8192
 
 
@@ -31,7 +31,7 @@ class _Noise:
         return self._bytes[begin:end]
 
     def clear(self) -> None:
-        """Give none of what is left: a child of ``os.fork`` must not repeat its parent."""
+        """Drop what is left: a child of ``os.fork`` must not use the same bytes as its parent."""
         self._bytes = b""
 
 
@@ -39,7 +39,7 @@ noise = _Noise()
 
 
 class Asked(Protocol):
-    """A question, to its channels."""
+    """A question, as its channels see it."""
 
     name: bytes
     kind: int
@@ -64,7 +64,7 @@ class Channel:
         self._pending: dict[bytes, tuple[Asked, bytes]] = {}
 
     def send(self, question: Asked) -> None:
-        """Put a question.
+        """Send a question.
 
         Raises:
             OSError: It cannot be sent.
@@ -72,7 +72,7 @@ class Channel:
         raise NotImplementedError
 
     def read(self) -> None:
-        """Take what has come."""
+        """Read what has arrived."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -80,13 +80,13 @@ class Channel:
         raise NotImplementedError
 
     def drop(self, number: bytes) -> None:
-        """Wait for the answer to a question no longer; the last one closes the channel."""
+        """Stop waiting for the answer to a question; after the last one the channel is closed."""
         self._pending.pop(number, None)
         if not self._pending:
             self.close()
 
     def _pack(self, question: Asked) -> bytes:
-        """Give a question a number here, and make its message."""
+        """Give a question an id on this channel, and make its message."""
         server, pending = self.server, self._pending
         number = noise.take(2)
         while number in pending:
@@ -100,7 +100,7 @@ class Channel:
         return pack(number, name, question.kind, OPT if server.knows_edns else b"")
 
     def _take(self, data: bytes) -> None:
-        """Hand an answer to its question; what is no answer is passed over."""
+        """Pass an answer to its question; anything else is ignored."""
         entry = self._pending.get(data[:2])
         if entry is None:
             return
@@ -125,7 +125,7 @@ class Channel:
         return True
 
     def _fail_all(self) -> None:
-        """The server cannot be reached this way."""
+        """Fail all questions: the server cannot be reached on this socket."""
         pending, self._pending = self._pending, {}
         for question, _ in pending.values():
             question.failed(self.server)

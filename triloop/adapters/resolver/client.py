@@ -23,26 +23,26 @@ __all__ = ["DnsClient"]
 
 _log = logging.getLogger("triloop.resolver")
 
-# A socket is replaced after so many questions, so that its port cannot be guessed for long.
+# Questions after which a socket is replaced, so that its port cannot be guessed for long.
 _MAX_ASKED = 200
-# The seconds for which questions are started before the loop has a turn.
+# Seconds for which queued questions are started before the loop has a turn.
 _STINT = 0.005
-# Sockets for datagrams, over all servers.
+# UDP sockets of all servers together.
 _MAX_SOCKETS = 12
 
 _DROPPED = Answer(SILENCE)
 
 
 class DnsClient:
-    """Puts questions to name servers, on one loop and in its thread.
+    """Asks name servers, on one loop and in its thread.
 
     Args:
         loop: The loop.
         addresses: The servers, address literals with ports, in the order to ask them in.
-        waits: The seconds to wait for a server, one number a round.
+        waits: The seconds to wait for a server, one number for each round.
         limit: How many questions may be under way at once; the others are queued.
         cache: Keeps the answers.
-        rotate: Whether to begin with any of the servers.
+        rotate: Whether to begin with a random server.
         use_vc: Whether to ask over TCP only.
     """
 
@@ -74,7 +74,7 @@ class DnsClient:
         self._tcp: dict[Server, TcpChannel] = {}
 
     def known(self, name: bytes, kinds: Sequence[int]) -> list[Answer] | None:
-        """What is known of a name without asking; None unless that is all that is wanted."""
+        """The cached answers for a name; None unless there is one of each kind."""
         answers = []
         for kind in kinds:
             answer = self._cache.get((name, kind))
@@ -131,7 +131,7 @@ class DnsClient:
             del self._queue[question]
             return
         self._under_way -= 1
-        self._start_queued()  # before this gives up its socket, which may serve that one
+        self._start_queued()  # first: it may use the socket that this question gives up
         self.deadlines.clear(question)
         attempts, question.attempts = question.attempts, []
         for channel, number in attempts:
@@ -139,12 +139,12 @@ class DnsClient:
 
     def _start_queued(self) -> None:
         if self._starting:
-            return  # one of those that are being started was done at once
+            return  # called by a question that was done at its start
         self._starting = True
         end = time.monotonic() + _STINT
         try:
             while self._queue and self._under_way < self._limit:
-                if time.monotonic() > end:  # without a way to any server each is done at once
+                if time.monotonic() > end:  # if no server can be reached, each is done at once
                     self._loop.call_soon(self._start_queued)
                     break
                 question, _ = self._queue.popitem(last=False)

@@ -29,8 +29,8 @@ class Deadlines:
 
     Args:
         loop: The loop that the timer is on.
-        before: Called before anything expires: what has come in time may still lie in a socket,
-            when the loop was held or looks at its timers first.
+        before: Called before anything expires, to read the sockets: an answer may have arrived in
+            time and not been read, if the loop was busy or runs its timers first.
     """
 
     def __init__(self, loop: Loop, before: Callable[[], None]) -> None:
@@ -43,7 +43,7 @@ class Deadlines:
         self._due = 0.0
 
     def set(self, item: Timed, seconds: float) -> None:
-        """Have ``item`` expire in so many seconds, and not when it was to before."""
+        """Have ``item`` expire in so many seconds; this replaces its earlier deadline."""
         if item.deadline is None:
             self._active += 1
         deadline = item.deadline = time.monotonic() + seconds
@@ -52,7 +52,7 @@ class Deadlines:
             self._arm(deadline)
 
     def clear(self, item: Timed) -> None:
-        """Forget the deadline of ``item``, if it has one."""
+        """Remove the deadline of ``item``, if it has one."""
         if item.deadline is None:
             return
         item.deadline = None
@@ -81,7 +81,7 @@ class Deadlines:
 
     def _expire(self) -> None:
         self._timer = None
-        # A timer may be a hair early.
+        # A timer may be called slightly early.
         now = max(time.monotonic(), self._due)
         self._before()
         heap = self._heap

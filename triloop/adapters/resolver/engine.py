@@ -1,4 +1,4 @@
-"""Names to addresses on one loop: one engine for each set of options."""
+"""Names to addresses on one loop, by one engine for each set of options."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from triloop.adapters.resolver.settings import Settings
 
 __all__ = ["Engine", "engine_of"]
 
-# The seconds to wait for a server, a round each, where nothing else is configured. They are as
-# many in all as the C library waits, but what is lost is asked for again sooner.
+# The seconds to wait for a server in each round, where nothing else is configured. Their sum is
+# what the C library waits, but a lost question is repeated sooner.
 _WAITS = (1.0, 1.0, 2.0, 3.0, 3.0)
 _TIMEOUT, _ATTEMPTS = 5, 2
-# The seconds between looks at files that hardly ever change.
+# Seconds between two checks of files that hardly ever change.
 _RARELY = 1.0
-# Names whose search is kept.
+# How many names have their candidates cached.
 _MAX_CANDIDATES = 4096
-# Sets of options for which a loop keeps an engine.
+# How many sets of options a loop keeps an engine for.
 _MAX_ENGINES = 16
 
 
@@ -90,7 +90,7 @@ class Engine:
         return lookup
 
     def close(self) -> None:
-        """Give up everything under way: the loop runs no more."""
+        """Give up everything under way: the loop does not run any more."""
         self.is_closed = True
         self._lookups.clear()
         if self._client is not None:
@@ -187,7 +187,7 @@ def engine_of(loop: Any, as_loop: Callable[[Any], Loop], settings: Settings) -> 
 
 
 def _close_those_of_closed_loops() -> None:
-    """A loop that was closed in the middle of a lookup would be kept alive by that."""
+    """Close the engines of closed loops: a lookup under way would keep its loop alive."""
     for loop, engines in list(_engines.items()):
         if isinstance(loop, asyncio.AbstractEventLoop) and loop.is_closed():
             del _engines[loop]
@@ -195,8 +195,8 @@ def _close_those_of_closed_loops() -> None:
                 engine.close()
 
 
-def _forget_all() -> None:
-    """In a child of ``os.fork``: the sockets are the parent's too, and so is the noise."""
+def _discard_all() -> None:
+    """Discard all engines in a child of ``os.fork``: sockets and noise are the parent's."""
     for engines in _engines.values():
         for engine in engines.values():
             engine.is_closed = True
@@ -204,4 +204,4 @@ def _forget_all() -> None:
     noise.clear()
 
 
-os.register_at_fork(after_in_child=_forget_all)
+os.register_at_fork(after_in_child=_discard_all)

@@ -7,7 +7,7 @@ import sys
 
 __all__ = ["NO_DATA", "AddressError", "FamilyError", "resolution_error"]
 
-#: The name exists and has no such address. Where that has no code of its own, EAI_NONAME.
+#: The name exists and has no such address; EAI_NONAME on systems without a code for that.
 NO_DATA: int = socket.EAI_NODATA if sys.platform == "linux" else socket.EAI_NONAME
 
 _MESSAGES = {
@@ -21,11 +21,11 @@ _MESSAGES = {
 
 
 class AddressError(socket.gaierror, ValueError):
-    """A name server is not given by an address literal and a port."""
+    """A name server is not an address literal with a port."""
 
 
 class FamilyError(socket.gaierror, ValueError):
-    """The argument for the address family is something else, mostly a port."""
+    """The argument for the address family is something else, most often a port."""
 
 
 def resolution_error(code: int, subject: object) -> socket.gaierror:

@@ -1,4 +1,4 @@
-"""Configuration files, read again when they have changed."""
+"""Configuration files that are read again when they have changed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ T = TypeVar("T")
 
 
 class WatchedFile(Generic[T]):
-    """What a file says, read again when the file has changed.
+    """The value of a file, read again when the file has changed.
 
     Args:
-        path: The file; one that is not there counts as an empty one.
-        parse: Makes the value of the content.
-        interval: The seconds between two looks at the file. 0: a look each time.
+        path: The file; a missing one counts as empty.
+        parse: Makes the value from the content.
+        interval: Seconds between two checks of the file; 0: it is checked each time.
     """
 
     def __init__(self, path: str, parse: Callable[[bytes], T], interval: float = 0.0) -> None:
@@ -27,12 +27,12 @@ class WatchedFile(Generic[T]):
         self._parse = parse
         self._interval = interval
         self._looked_at = 0.0
-        self._stamp: object = self  # like no file's
+        self._stamp: object = self  # differs from that of any file
         self._value: T | None = None
 
     @property
     def has_changed(self) -> bool:
-        """Whether the file is another one than at the last time this was asked."""
+        """Whether the file has changed since this was last asked."""
         if self._interval:
             now = time.monotonic()
             if self._stamp is not self and now < self._looked_at + self._interval:
@@ -49,14 +49,14 @@ class WatchedFile(Generic[T]):
         return True
 
     def content(self) -> bytes:
-        """What the file holds now."""
+        """The content of the file now."""
         try:
             return Path(self._path).read_bytes()
         except OSError:
             return b""
 
     def value(self) -> T:
-        """What the file says now."""
+        """The value of the file now."""
         if self.has_changed or self._value is None:
             self._value = self._parse(self.content())
         return self._value

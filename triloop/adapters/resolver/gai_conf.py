@@ -1,4 +1,4 @@
-"""The tables that addresses are ordered by, and gai.conf(5), which may change them."""
+"""The tables by which addresses are ordered, and gai.conf(5), which may change them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Entry(NamedTuple):
 
 
 class _Table:
-    """Values of networks; the smallest network that holds an address counts."""
+    """Values of networks; the value of an address is that of the smallest network it is in."""
 
     def __init__(self, values: Iterable[tuple[str, int]]) -> None:
         entries = []
@@ -43,7 +43,7 @@ class _Table:
 
 
 class Policy:
-    """What destinations are ordered by: labels, precedences, scopes of IPv4 addresses."""
+    """The tables for ordering destinations: labels, precedences, scopes of IPv4 addresses."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ DEFAULT_POLICY = Policy(_LABELS, _PRECEDENCES, _SCOPES)
 
 
 def parse_gai_conf(content: bytes) -> Policy:
-    """Read a gai.conf(5): a table that it has a line of replaces the built-in one."""
+    """Read a gai.conf(5): a table with at least one line replaces the built-in one."""
     tables: dict[str, list[tuple[str, int]]] = {"label": [], "precedence": [], "scopev4": []}
     for line in content.decode("latin-1").split("\n"):
         fields = line.partition("#")[0].split()

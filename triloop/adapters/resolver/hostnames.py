@@ -1,4 +1,4 @@
-"""Names to addresses for Twisted: what ``reactor.installNameResolver`` takes."""
+"""Names to addresses for Twisted: a resolver for ``reactor.installNameResolver``."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class HostnameResolver:
 
         reactor.installNameResolver(triloop.HostnameResolver(reactor))
 
-    On a reactor that runs in an asyncio loop it shares what that loop knows with
-    `triloop.TwistedResolver`. All methods belong to the reactor's thread.
+    On a reactor that runs in an asyncio loop it shares its cache with the
+    `triloop.TwistedResolver` of that loop. All methods belong to the reactor's thread.
 
     Args:
         reactor: A reactor that runs in an asyncio loop, or one with IReactorFDSet and IReactorTime.
@@ -60,7 +60,7 @@ class HostnameResolver:
 
     Raises:
         TypeError: The reactor is none of these, or an option is of a wrong type.
-        ValueError: The value of an option makes no sense.
+        ValueError: The value of an option is out of range.
     """
 
     def __init__(self, reactor: Any, **options: Any) -> None:
@@ -70,14 +70,14 @@ class HostnameResolver:
 
     @classmethod
     def with_settings(cls, reactor: Any, settings: Settings) -> HostnameResolver:
-        """Make one with options that have been checked."""
+        """Make a resolver from options that have been checked."""
         made = cls(reactor)
         made.settings = settings
         return made
 
     @staticmethod
     def _loop_of(reactor: Any) -> tuple[Any, Callable[[Any], Loop]]:
-        """The loop to ask by, which may change, and how to ask it for anything."""
+        """The present loop or reactor to ask on, and what makes a `Loop` of it."""
         loop = host_loop_of(reactor)
         if isinstance(loop, asyncio.AbstractEventLoop):
             return loop, AsyncioHost
@@ -123,7 +123,7 @@ class HostnameResolver:
 
         Args:
             name: The name of a host.
-            timeout: Numbers of seconds; their sum is what the lookup may take.
+            timeout: Numbers of seconds; the lookup may take their sum.
         """
         self._refuse_other_threads()
 
@@ -208,7 +208,7 @@ class _Resolution:
         self._call = loop.call_soon(deliver)
 
     def cancel(self) -> None:
-        """Give up; nothing more is told to the receiver."""
+        """Give up; the receiver is not called any more."""
         if self._call is not None:
             self._call.cancel()
         if self._lookup is not None:
@@ -235,14 +235,14 @@ class _Reader:
         return "resolver"
 
     def connectionLost(self, reason: object) -> None:
-        """The reactor has let go of it; the socket is closed by its owner."""
+        """Do nothing: the socket is closed by its owner."""
 
     def cancel(self) -> None:
         self._reactor.removeReader(self)
 
 
 class _Call:
-    """A DelayedCall whose ``cancel`` may come late."""
+    """A DelayedCall whose ``cancel`` may be called after the call."""
 
     def __init__(self, call: Any) -> None:
         self._call = call
@@ -253,7 +253,7 @@ class _Call:
 
 
 class _ReactorLoop:
-    """A reactor without an asyncio loop."""
+    """A reactor without an asyncio loop, as a `Loop`."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor

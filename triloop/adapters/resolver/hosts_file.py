@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 __all__ = ["HostsTable"]
 
-# Bytes that are read at once: a few milliseconds' work.
+# Bytes that are read in one step, in a few milliseconds.
 _STEP = 1 << 16
 
 
@@ -17,18 +17,18 @@ class HostsTable:
     """The addresses of each name in a hosts(5) file.
 
     Args:
-        content: The file; `read` goes through it step by step.
+        content: The content of the file; `read` goes through it step by step.
     """
 
     def __init__(self, content: bytes) -> None:
         self._content = content
-        # One address is kept as it is: of 150,000 tuples the garbage collector would make a pause.
+        # A single address is a plain str: 150,000 tuples would make the garbage collector pause.
         self._addresses: dict[bytes, str | tuple[str, ...]] = {}
-        # Of a long list, most lines have the same address.
+        # In a long file most lines have the same address.
         self._texts: dict[bytes, str | None] = {}
 
     def read(self) -> Iterator[None]:
-        """Read the file, a few milliseconds a step."""
+        """Read the file in steps of a few milliseconds."""
         content, begin = self._content, 0
         while begin < len(content):
             end = content.find(b"\n", begin + _STEP) + 1 or len(content)
@@ -57,7 +57,7 @@ class HostsTable:
                     addresses[name] = (*_as_tuple(known), text)
 
     def _text(self, field: bytes) -> str | None:
-        """An address literal as others are written; None if it is none: octal, short, scoped."""
+        """An address literal in its usual form; None if octal, short, scoped or not a literal."""
         text = None
         for family in (socket.AF_INET, socket.AF_INET6):
             with contextlib.suppress(OSError, ValueError):
@@ -88,7 +88,7 @@ def _as_tuple(known: str | tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _as_ipv4(text: str) -> str | None:
-    """What the C library makes of an address where IPv4 is asked for."""
+    """The IPv4 address that the C library gives for an address in the file; None for none."""
     if ":" not in text:
         return text
     address = ipaddress.IPv6Address(text)

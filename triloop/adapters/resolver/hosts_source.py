@@ -1,4 +1,4 @@
-"""The hosts file, read without holding up the loop however long it is."""
+"""The hosts file, read without blocking the loop even if it is long."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["HostsSource"]
 
 # A longer file is read in steps.
 _SHORT = 1 << 17
-# The seconds that the steps may take before the loop has a turn.
+# Seconds that the steps may take before the loop has a turn.
 _STINT = 0.005
 
 
 class HostsSource:
-    """The present state of a hosts(5) file.
+    """The present content of a hosts(5) file.
 
     Args:
-        loop: The loop that the reading shares.
+        loop: The loop in whose turns the file is read.
         path: The file.
     """
 
@@ -34,7 +34,7 @@ class HostsSource:
         self._waiting: deque[Callable[[], None]] = deque()
 
     def table(self) -> HostsTable | None:
-        """What the file says; None while it is being read, see `when_read`."""
+        """The content of the file; None while it is being read, see `when_read`."""
         if self._file.has_changed:
             content = self._file.content()
             self._table = HostsTable(content)

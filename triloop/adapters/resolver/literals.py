@@ -20,11 +20,11 @@ _INET, _INET6 = socket.AF_INET, socket.AF_INET6
 
 
 def check_family(family: object) -> None:
-    """Refuse what is no family of addresses.
+    """Refuse what is not an address family.
 
     Raises:
-        TypeError: It is no number.
-        socket.gaierror: EAI_FAMILY, also a ValueError: a number that is no family.
+        TypeError: It is not a number.
+        socket.gaierror: EAI_FAMILY, also a ValueError: the number is not a family.
     """
     if not isinstance(family, int) or isinstance(family, bool):
         raise TypeError(f"family needs socket.AF_INET, AF_INET6 or AF_UNSPEC; got {family!r}")
@@ -44,7 +44,7 @@ def port_number(port: Port) -> int:
         port: A number, the digits of one, the name of a TCP service, or None for 0.
 
     Raises:
-        TypeError: It is nothing of the kind.
+        TypeError: It is of another type.
         socket.gaierror: EAI_SERVICE: there is no such port or service.
     """
     if port is None:
@@ -83,7 +83,7 @@ def literal(host: str | bytes | None, port: int, family: int) -> list[Address] |
         The addresses; None if ``host`` is a name.
 
     Raises:
-        socket.gaierror: It is no literal but could be nothing else, or one of another family.
+        socket.gaierror: It is a malformed literal, or one of another family.
     """
     if host:
         text = host if isinstance(host, str) else host.decode("latin-1")
@@ -104,7 +104,7 @@ def literal(host: str | bytes | None, port: int, family: int) -> list[Address] |
 
 
 def with_port(addresses: tuple[str, ...], port: int) -> list[Address]:
-    """Make socket addresses of plain literals."""
+    """Make socket addresses from literals."""
     return [
         (_INET6, (text, port, 0, 0)) if ":" in text else (_INET, (text, port)) for text in addresses
     ]

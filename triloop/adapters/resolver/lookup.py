@@ -1,4 +1,4 @@
-"""One name on its way to addresses: through the sources, the search domains and both families."""
+"""The lookup of one name: in the sources, with the search domains, for both families."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from triloop.adapters.resolver.wire import NOERROR, NXDOMAIN, Answer
 __all__ = ["Failure", "Lookup", "Outcome", "Surroundings", "candidates"]
 
 _MAX_ALIASES = 16
-#: In the place of a response code: the aliases lead back to themselves.
+#: Used as a response code: the aliases form a circle.
 _LOOP = -2
-# The seconds for which a family that stays silent holds back the other (RFC 8305, 3).
+# Seconds to wait for one family after the other has answered (RFC 8305, 3).
 _SECOND_FAMILY = 0.05
 
 _CODES = {NOERROR: NO_DATA, NXDOMAIN: socket.EAI_NONAME, _LOOP: socket.EAI_FAIL}
-# Of the errors of two families, the first of these says most about the name.
+# If two families have different errors, the first of these is reported.
 _GRAVITY = [socket.EAI_AGAIN, socket.EAI_FAIL, NO_DATA, socket.EAI_NONAME]
 
 
@@ -33,7 +33,7 @@ class Failure(NamedTuple):
 
     Attributes:
         code: An ``EAI_`` code.
-        error: What the system refused, if that is the reason.
+        error: The error of the system, if that is the reason.
     """
 
     code: int
@@ -46,7 +46,7 @@ Waiter = Callable[[Outcome], None]
 
 
 class Surroundings(Protocol):
-    """What a lookup needs of its engine."""
+    """The part of an engine that a lookup uses."""
 
     hosts: HostsSource
     keeps_answers: bool
@@ -64,14 +64,14 @@ class Surroundings(Protocol):
         """The addresses, the most preferable first."""
 
     def ended(self, lookup: Lookup) -> None:
-        """A lookup is done, or given up."""
+        """Note that a lookup is done, or given up."""
 
 
 class Lookup:
-    """A name and family, for all that wait for its addresses.
+    """The lookup of a name in a family, for all callers that wait for it.
 
     Args:
-        engine: What it is part of.
+        engine: The engine that it is part of.
         name: The name.
         family: ``AF_INET``, ``AF_INET6`` or ``AF_UNSPEC``.
     """
@@ -100,7 +100,7 @@ class Lookup:
         self._search: _Search | None = None
 
     def start(self) -> None:
-        """Look into one source after the other."""
+        """Ask one source after the other."""
         while not self._is_last:
             source = next(self._sources, None)
             if source is None:
@@ -157,11 +157,11 @@ class Lookup:
         return False
 
     def found(self, addresses: tuple[str, ...]) -> None:
-        """There are addresses."""
+        """Finish with addresses."""
         self.finish(self._engine.order(addresses))
 
     def not_found(self, failure: Failure) -> None:
-        """DNS has none."""
+        """Go on to the next source, or finish with the error: DNS has no address."""
         self._search = None
         self._code = failure.code
         if failure.error is not None:
@@ -172,7 +172,7 @@ class Lookup:
     # -- the end
 
     def finish(self, outcome: Outcome) -> None:
-        """Tell all that wait."""
+        """Call all waiters."""
         self.outcome = outcome
         self._search = None
         self._engine.ended(self)
@@ -181,7 +181,7 @@ class Lookup:
             waiter(outcome)
 
     def leave(self, waiter: Waiter) -> None:
-        """Wait no longer; with the last one the lookup ends."""
+        """Remove a waiter; without waiters the lookup ends."""
         if waiter in self.waiters:
             self.waiters.remove(waiter)
             if not self.waiters:
@@ -196,7 +196,7 @@ class Lookup:
 
 
 class _Search:
-    """A name in DNS: each full name that it may stand for, until one has an address."""
+    """Asks DNS for a name: for each full name that it may stand for, until one has an address."""
 
     __slots__ = (
         "_aliases",
@@ -270,7 +270,7 @@ class _Search:
         self._judge(question.name)
 
     def _keep(self, kind: int, name: bytes, answer: Answer) -> None:
-        """Note an answer; if it is only an alias, ask what that stands for."""
+        """Store an answer; if it is only an alias, ask for the name that it leads to."""
         if answer.rcode != NOERROR or answer.addresses or answer.alias is None:
             self._answers[kind] = answer
         elif answer.alias == name or self._aliases.get(kind) == _MAX_ALIASES:
@@ -280,7 +280,7 @@ class _Search:
             self._ask(kind, answer.alias)
 
     def _judge(self, name: bytes) -> None:
-        """See whether the answers are enough."""
+        """Finish if the answers are enough."""
         addresses = self._addresses()
         if self._questions or self._left:
             if addresses and self.deadline is None:
@@ -298,7 +298,7 @@ class _Search:
         rcodes = {answer.rcode for answer in self._answers.values()} or {NOERROR}
         codes = {_CODES.get(rcode, socket.EAI_AGAIN) for rcode in rcodes}
         self._codes.append(next(code for code in _GRAVITY if code in codes))
-        if SILENCE in rcodes:  # the servers would be as silent to the next name
+        if SILENCE in rcodes:  # the servers would not answer for the next name either
             self._lookup.not_found(Failure(socket.EAI_AGAIN))
         else:
             self.next()
@@ -308,7 +308,7 @@ class _Search:
         return _merged([answers[kind] for kind in self._kinds if kind in answers])
 
     def _final_code(self) -> int:
-        """The error that says most: of the name as it is, if it came first."""
+        """The error to report: that of the name as it is, if it was asked for first."""
         if not self._codes:
             return socket.EAI_NONAME
         if self._is_as_is_first:
@@ -318,7 +318,7 @@ class _Search:
         )
 
     def expire(self) -> None:
-        """The other family has kept its time."""
+        """Finish with one family: the other has not answered in time."""
         addresses = self._addresses()
         self._leave(keep=self._keeps_answers)
         self._lookup.found(addresses)
@@ -335,7 +335,7 @@ class _Search:
 
 
 def _merged(answers: list[Answer]) -> tuple[str, ...]:
-    """All addresses, each once."""
+    """All addresses, without duplicates."""
     if len(answers) == 1 and len(answers[0].addresses) < 2:
         return answers[0].addresses
     return tuple(dict.fromkeys(text for answer in answers for text in answer.addresses))
@@ -349,7 +349,7 @@ def candidates(name: Name, conf: ResolvConf) -> list[bytes]:
     """The full names that a name may stand for, in the order to ask for them.
 
     Returns:
-        Their labels; none if the name is no host name.
+        Their labels; an empty list if the name cannot be a host name.
     """
     if not name.is_askable:
         return []

@@ -1,4 +1,4 @@
-"""What an engine asks of the loop that it is on."""
+"""The part of a loop that an engine uses."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Loop(Protocol):
 
 
 class WeakLoop:
-    """A loop that others keep alive.
+    """A weak reference to a loop, which other code keeps alive.
 
-    What it is asked for runs in an empty context: a question may serve many, and none of them
-    shall lend it a context, nor have its own kept alive by it.
+    Callbacks run in an empty context: one question may serve many callers, so it must not run in
+    the context of one of them, or keep that alive.
 
     Args:
         owner: An asyncio loop, or a Twisted reactor.
@@ -42,7 +42,7 @@ class WeakLoop:
 
     def _loop(self) -> Loop:
         owner = self._owner()
-        assert owner is not None  # it is what calls
+        assert owner is not None  # it is calling
         return self._as_loop(owner)
 
     def watch(self, fd: int, callback: Callback) -> Cancellable:

@@ -1,4 +1,4 @@
-"""Host names: which may be asked for, and how DNS has them."""
+"""Host names: which ones DNS may be asked for, and their form in messages."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ __all__ = ["Name", "parse_name", "to_wire"]
 
 _MAX_NAME = 255  # bytes, in a message
 _MAX_LABEL = 63
-# Longer ones cannot become names, whatever a mapping drops of them; and the mapping takes time.
+# A longer text cannot become a name, whatever the IDNA mapping removes; and the mapping is slow.
 _MAX_TEXT = 1024
-# What the C library takes for a host name: letters, digits, hyphen and underscore.
+# The characters that the C library accepts in a host name.
 _ALLOWED = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
 
 @dataclass(frozen=True, eq=False)
 class Name:
-    """A host name; there is one object for each.
+    """A host name; there is one object for each name.
 
     Attributes:
-        text: As a hosts file has it: ASCII, lower case, with its trailing dot.
-        dots: How many dots it has, the trailing one too.
+        text: As in a hosts file: ASCII, lower case, with the trailing dot if there is one.
+        dots: How many dots it has, a trailing one included.
         is_absolute: Whether it ends in a dot, so that no search domain may follow.
         is_askable: Whether it can be a host name in DNS.
-        is_localhost: Whether it is ``localhost``, or under it: RFC 6761, 6.3 has it stay on this
-            machine.
+        is_localhost: Whether it is ``localhost`` or below it, so this machine (RFC 6761, 6.3).
     """
 
     text: bytes
@@ -37,10 +36,10 @@ class Name:
 
 @functools.lru_cache(maxsize=4096)
 def parse_name(host: str | bytes) -> Name:
-    """Read a host name, an internationalised one too.
+    """Parse a host name, which may be internationalised.
 
     Args:
-        host: The name; bytes are taken as they are.
+        host: The name; bytes are not changed.
 
     Raises:
         UnicodeError: ``host`` has no ASCII form.
@@ -65,7 +64,7 @@ def _to_ascii(host: str) -> bytes:
 
 
 def _idna_2008(host: str) -> bytes | None:
-    """The name as IDNA 2008 has it; None where only the rules of 2003 may take it."""
+    """The name by IDNA 2008; None if only the rules of 2003 may allow it."""
     try:
         import idna  # comes with Twisted; loaded here because it is large
     except ImportError:
@@ -78,13 +77,13 @@ def _idna_2008(host: str) -> bytes | None:
 
 @functools.lru_cache(maxsize=4096)
 def to_wire(text: bytes) -> bytes | None:
-    """Give a name as messages have it.
+    """Encode a name as in messages.
 
     Args:
         text: The name, in lower case and without a trailing dot.
 
     Returns:
-        Its labels, each after its length, and the root's; None if the name is no good.
+        Its labels, each after its length, and that of the root; None if the name is not valid.
     """
     labels = text.split(b".")
     if len(text) > _MAX_NAME - 2 or not all(0 < len(label) <= _MAX_LABEL for label in labels):

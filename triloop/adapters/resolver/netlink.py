@@ -1,4 +1,4 @@
-"""This machine's addresses and links, as Linux tells them over netlink(7)."""
+"""This machine's addresses and links, read from Linux over netlink(7)."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _READ_SIZE = 65536
 
 
 class OwnAddress(NamedTuple):
-    """What matters of an address of this machine as a source.
+    """The properties of an address of this machine that matter for it as a source.
 
     Attributes:
         prefix: The length of its network's prefix.
         is_deprecated: Whether it should not be used for anything new.
         is_home: Whether it is a home address (Mobile IPv6).
-        is_native: Whether its link is no tunnel.
+        is_native: Whether its link is not a tunnel.
     """
 
     prefix: int = 0
@@ -42,7 +42,7 @@ class OwnAddress(NamedTuple):
 
 
 def own_addresses() -> dict[bytes, OwnAddress]:
-    """All addresses of this machine, by their bytes; none where the system does not tell."""
+    """All addresses of this machine, by their bytes; empty if the system does not give them."""
     found: dict[bytes, OwnAddress] = {}
     if sys.platform != "linux":
         return found

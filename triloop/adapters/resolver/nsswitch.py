@@ -13,7 +13,7 @@ class Source(NamedTuple):
 
     Attributes:
         name: ``files`` or ``dns``.
-        is_last: Whether a name that is not found here is found nowhere.
+        is_last: Whether no other source is asked if the name is not found here.
     """
 
     name: str
@@ -26,8 +26,8 @@ DEFAULT_SOURCES = (Source("files"), Source("dns"))
 def parse_nsswitch(content: bytes) -> tuple[Source, ...]:
     """Read the ``hosts`` line of an nsswitch.conf(5).
 
-    ``resolve``, which is a daemon's, means what that does: the hosts file, then DNS. Other
-    services are passed over.
+    ``resolve`` stands for what the daemon of that name does: the hosts file, then DNS. Other
+    services are ignored.
 
     Returns:
         The sources in their order.

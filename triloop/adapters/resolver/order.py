@@ -13,9 +13,9 @@ __all__ = ["Orderer"]
 _MAPPED = 0xFFFF << 32
 # Connecting a datagram socket sends nothing; some systems refuse port 0.
 _PORT = 9
-# The seconds for which this machine's addresses and routes are taken to stay as they are.
+# Seconds for which this machine's addresses and routes are assumed not to change.
 _FRESH = 1.0
-# Of more addresses than these no order is made: each costs some system calls.
+# More addresses than these are not put in order: each costs some system calls.
 _MAX_ADDRESSES = 500
 
 _LINK_LOCAL, _SITE_LOCAL, _GLOBAL = 2, 5, 14
@@ -25,7 +25,7 @@ class Orderer:
     """Puts the addresses of a name in order, the most preferable first.
 
     Args:
-        policy: The tables to go by.
+        policy: The tables to use.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -52,13 +52,13 @@ class Orderer:
         return tuple(sorted(addresses, key=self._key))
 
     def _key(self, address: str) -> tuple[int, ...]:
-        """What a destination is compared by, rule after rule: the smallest is the best."""
+        """The sort key of a destination, one number for each rule: the smallest is the best."""
         destination, source = _packed(address), _source(address)
         policy = self._policy
         number = _as_ipv6(destination)
         scope = self._scope(destination)
         if source is None:
-            # Rules 1, 6 and 8: nothing else is known of what cannot be reached.
+            # Rules 1, 6 and 8 only: there is no source for an address that cannot be reached.
             return 1, 0, 0, 0, 0, -policy.precedence(number), 0, scope, 0
         own = self._own_address(source)
         return (
@@ -95,7 +95,7 @@ def _as_ipv6(packed: bytes) -> int:
 
 
 def _common_prefix(destination: bytes, source: bytes, prefix: int) -> int:
-    """The bits that two addresses begin with; for IPv4, none outside of the source's network."""
+    """The number of bits that two addresses have in common; for IPv4, 0 outside of the network."""
     bits = 8 * len(destination)
     differing = int.from_bytes(destination, "big") ^ int.from_bytes(source, "big")
     if bits == 32 and (not prefix or differing >> bits - prefix):
@@ -104,10 +104,10 @@ def _common_prefix(destination: bytes, source: bytes, prefix: int) -> int:
 
 
 def _source(address: str) -> bytes | None:
-    """The source address that the system would choose; None if there is no way."""
+    """The source address that the system would choose; None if there is no route."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
-        # A socket for each: one that was connected before keeps its source.
+        # A new socket each time: a connected one keeps its source.
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((address, _PORT))
             source: str = probe.getsockname()[0]

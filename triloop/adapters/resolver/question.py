@@ -1,12 +1,12 @@
-"""A question that is put to name servers, one after the other, until one has an answer.
+"""A question, sent to one name server after the other until one has an answer.
 
 ::
 
     a question   | holds                                      | goes on
     -------------+--------------------------------------------+-----------------------------------
     queued       | a place in the queue                       | when another one is done
-    under way    | a deadline, and a number in each channel   | answer: done; refusal: the next
-                 | that it was sent by                        | server; silence: the next server,
+    under way    | a deadline, and an id on each channel on   | answer: done; refusal: the next
+                 | which it was sent                          | server; silence: the next server,
                  |                                            | and an answer may still come late
     done         | nothing                                    |
 """
@@ -29,20 +29,20 @@ __all__ = ["SERVFAIL", "SILENCE", "Asker", "Question", "Waiter"]
 _log = logging.getLogger("triloop.resolver")
 
 SERVFAIL, _BADVERS = 2, 16
-#: In the place of a response code: no server has answered.
+#: Used as a response code: no server has answered.
 SILENCE = -1
 
-# The seconds after which a socket is asked for again where there was none.
+# Seconds until the next try to open a socket, if the process or the system had none left.
 _SHORTAGE_PAUSE = 0.05
 _SHORTAGE = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-# The seconds for which a server that was silent may hold up the question that tries it again.
+# Seconds to wait for a server that is tried again after it was silent.
 _TRIAL = 0.05
 
 Waiter = Callable[["Question", Answer], None]
 
 
 class Asker(Protocol):
-    """What a question needs of the client that asks it."""
+    """The part of a client that a question uses."""
 
     waits: Sequence[float]
     use_vc: bool
@@ -52,21 +52,21 @@ class Asker(Protocol):
         """The servers, in the order in which to ask them now."""
 
     def channel(self, server: Server, *, by_tcp: bool) -> Channel:
-        """A socket to ask a server by.
+        """A socket to ask a server on.
 
         Raises:
             OSError: There is none to be had, or no way to the server.
         """
 
     def finish(self, question: Question, answer: Answer) -> None:
-        """Give the answer to all that wait for it."""
+        """Pass the answer to all waiters."""
 
     def drop(self, question: Question) -> None:
         """Drop a question that has no waiters left."""
 
 
 class Question:
-    """One name and type, for all that wait for it."""
+    """The question for one name and type, for all its waiters."""
 
     __slots__ = (
         "_asked_at",
@@ -112,7 +112,7 @@ class Question:
         self._next()
 
     def _next(self) -> None:
-        """Ask the next server: of those that were silent too, in the next round."""
+        """Ask the next server; after the last one, begin a round with those that were silent."""
         while self._take_server():
             assert self._server is not None
             if self._ask(by_tcp=self._client.use_vc):
@@ -146,8 +146,8 @@ class Question:
         return True
 
     def _patience(self, server: Server) -> float:
-        if server.may_be_back and self._left:
-            server.excuse()
+        if server.is_due_for_retry and self._left:
+            server.put_off_retry()
             return _TRIAL
         return self._client.waits[self._round]
 
@@ -175,7 +175,7 @@ class Question:
         self._next()
 
     def answered(self, server: Server, answer: Answer) -> None:
-        """A server has answered: the present one, or late, one from before."""
+        """Handle an answer of the present server, or a late one of an earlier server."""
         if self.answer is not None:
             return
         if answer.is_truncated:
@@ -191,7 +191,7 @@ class Question:
             self.failed(server)
 
     def failed(self, server: Server) -> None:
-        """A server cannot be reached, or has no answer: go on to the next, if it is its turn."""
+        """Go on to the next server, if this is the present one: it fails or has no answer."""
         if self.answer is not None:
             return
         server.missed(self._asked_at)
@@ -202,7 +202,7 @@ class Question:
             self._silent.remove(server)
 
     def interrupted(self, server: Server) -> None:
-        """The connection ended before this was answered, though not before all others."""
+        """Ask again: the connection ended before this was answered, but after other answers."""
         if self.answer is None:
             self._ask_again(server, by_tcp=True)
 

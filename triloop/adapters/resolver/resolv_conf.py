@@ -31,10 +31,10 @@ class ResolvConf:
 
     Attributes:
         nameservers: Address literals, each with a port or None.
-        search: The domains to look for a short name in, without dots at their ends.
-        ndots: A name with as many dots is tried as it is before the domains.
-        timeout: Seconds for a server; None where the file leaves it open.
-        attempts: Rounds over all servers; None where the file leaves it open.
+        search: The domains to try for a short name, without leading and trailing dots.
+        ndots: A name with at least so many dots is tried as it is before the domains.
+        timeout: Seconds for a server; None if the file does not set it.
+        attempts: Rounds over all servers; None if the file does not set it.
         options: The other options that are set, by their names.
     """
 
@@ -56,20 +56,20 @@ class ResolvConf:
 
     @cached_property
     def has_no_aaaa(self) -> bool:
-        """Whether no IPv6 address is asked for."""
+        """Whether no IPv6 addresses are asked for."""
         return "no-aaaa" in self.options
 
     @cached_property
     def is_for_good(self) -> bool:
-        """Whether a change of the file is not looked for."""
+        """Whether the file is not checked for changes."""
         return "no-reload" in self.options
 
 
 def parse_resolv_conf(content: bytes, environ: Mapping[str, str] = os.environ) -> ResolvConf:
     """Read a resolv.conf(5).
 
-    Beyond the C library's, a server may have a port: ``[ADDRESS]:PORT``, or ``IPV4:PORT``. Lines
-    that make no sense are passed over.
+    Unlike in the C library, a server may have a port: ``[ADDRESS]:PORT`` or ``IPV4:PORT``. Lines
+    that cannot be read are ignored.
 
     Args:
         content: The file.
@@ -104,7 +104,7 @@ def parse_resolv_conf(content: bytes, environ: Mapping[str, str] = os.environ) -
 
 def _lines(content: bytes) -> Iterator[tuple[str, str]]:
     for line in content.decode("latin-1").split("\n"):
-        # A keyword begins its line; so does the sign of a comment.
+        # A keyword has to be at the beginning of a line; so has the sign of a comment.
         if match := re.match(r"([a-z]+)[ \t](.*)", line):
             yield match[1], match[2]
 

@@ -1,6 +1,6 @@
 """Names to addresses for asyncio and Tornado.
 
-`TwistedResolver` is a Tornado ``Resolver``; `resolve` is the same as one coroutine. Both ask by
+`TwistedResolver` is a Tornado ``Resolver``; `resolve` is the same as one coroutine. Both use
 sockets of the running loop, whatever loop that is.
 """
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TwistedResolver", "resolve"]
 
-# A family and a socket address, as Tornado has them; and with type, protocol and canonical name.
+# An entry of getaddrinfo: family, type, protocol, canonical name, socket address.
 _AddressInfo = tuple[int, int, int, str, Any]
 _SOCKET_TYPES = [
     (socket.SOCK_STREAM, socket.IPPROTO_TCP),
@@ -53,7 +53,7 @@ _SOCKET_TYPES = [
 async def resolve(
     host: str | bytes | None, family: int = socket.AF_UNSPEC, port: Port = 0
 ) -> list[Address]:
-    """Find the addresses of a host, by sockets of the running loop.
+    """Find the addresses of a host, with sockets of the running loop.
 
     Takes the options that ``Resolver.configure("triloop.TwistedResolver", ...)`` was given. To be
     awaited in the loop's thread; in a Twisted coroutine, await ``as_deferred(resolve(...))``.
@@ -69,7 +69,7 @@ async def resolve(
     Raises:
         socket.gaierror: There is no address. It has the codes of ``getaddrinfo`` and names the
             host: EAI_NONAME, EAI_NODATA, EAI_AGAIN, EAI_FAIL, EAI_FAMILY, EAI_SERVICE.
-        OSError: No socket can be had.
+        OSError: No socket can be opened.
         RuntimeError: No asyncio loop runs in this thread; or it has no Twisted reactor, and
             another thread's reactor runs.
     """
@@ -90,17 +90,17 @@ def _default() -> TwistedResolver:
 
 
 class TwistedResolver(Resolver):
-    """A Tornado resolver that asks name servers by sockets of the running loop, without threads.
+    """A Tornado resolver that asks name servers with sockets of the running loop, without threads.
 
-    It does what the C library does, by the same files, and what the loop keeps is shared: equal
-    questions under way are asked once, and answers are kept for their time. Options are given by
-    keyword, to the class or to ``Resolver.configure``; a wrong one is refused at once.
+    It does what the C library does, with the same files. Each loop has a cache: equal questions
+    under way are asked once, and answers are kept for their time to live. Options are keyword
+    arguments of the class or of ``Resolver.configure``; a wrong one is refused at once.
 
     Args:
         servers: Name servers as ``(address, port)``, asked in this order. Default: those of
             ``resolv``.
-        timeout: The seconds to wait for each server, one number a round: a server that stays
-            silent is asked again in the next round. Default: what ``resolv`` says, otherwise
+        timeout: The seconds to wait for each server, one number for each round: a server that does
+            not answer is asked again in the next round. Default: what ``resolv`` says, otherwise
             1, 1, 2, 3, 3.
         resolv: The path of a resolv.conf(5); read again when it changes.
         hosts: The path of a hosts(5) file; read again when it changes.
@@ -108,11 +108,11 @@ class TwistedResolver(Resolver):
         gai: The path of a gai.conf(5), which changes the order of addresses.
         cache_size: How many answers the loop keeps; 0 keeps none.
         max_in_flight: How many questions may be under way at once; the others are queued.
-        reactor: The reactor of the running loop, where that is to be made sure of.
+        reactor: The reactor that the running loop must have; None: any or none.
 
     Raises:
         TypeError: An option is of a wrong type, or there is none of that name.
-        ValueError: The value of an option makes no sense.
+        ValueError: The value of an option is out of range.
     """
 
     if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class TwistedResolver(Resolver):
     async def getaddrinfo(
         self, host: str | bytes, port: Port, *, family: int = 0, type: int = 0, proto: int = 0
     ) -> list[_AddressInfo]:
-        """Give what ``loop.getaddrinfo`` gives, without a canonical name."""
+        """The result of ``loop.getaddrinfo``, without a canonical name."""
         found = await self.resolve(host, port, family)
         sockets = [
             (its_type, its_proto)

@@ -1,4 +1,4 @@
-"""Name servers, and what has been learnt of each."""
+"""Name servers, and what is known about each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from triloop.adapters.resolver import ServerAddress
 
 __all__ = ["Server", "in_order"]
 
-# The seconds for which a server that stayed silent is asked after the others.
+# Seconds for which a server that did not answer is asked after the others.
 _PENALTY = 30.0
 
 
@@ -22,9 +22,9 @@ class Server:
         address: An address literal and a port.
 
     Attributes:
-        knows_edns: False once it has refused a question for its EDNS record.
-        keeps_case: Whether it repeats a name to the letter; None while that is not known.
-        is_remote: Whether others might answer in its place: not on the loopback.
+        knows_edns: False once it has refused a question because of its EDNS record.
+        keeps_case: Whether it repeats names with the case of each letter; None if not known yet.
+        is_remote: Whether other machines could forge its answers: it is not on the loopback.
     """
 
     __slots__ = (
@@ -55,40 +55,40 @@ class Server:
 
     @property
     def is_silent(self) -> bool:
-        """Whether the last that is known of it is that it did not answer."""
+        """Whether it did not answer the last time."""
         return self._silent_at is not None
 
     @property
-    def may_be_back(self) -> bool:
+    def is_due_for_retry(self) -> bool:
         """Whether a silent server should be tried again."""
         return self._silent_at is not None and time.monotonic() > self._silent_at + _PENALTY
 
     def answered(self) -> None:
-        """It has answered."""
+        """Note an answer."""
         self._answered_at = time.monotonic()
         self._silent_at = None
 
     def missed(self, asked_at: float) -> None:
-        """It has not answered what it was asked at that time.
+        """Note that it has not answered a question that was sent at ``asked_at``.
 
-        One lost datagram is no silence: it counts if it has answered nothing else since.
+        One lost datagram does not count: it is silent if it has answered nothing else since.
         """
         if self._answered_at <= asked_at:
             self._silent_at = time.monotonic()
 
-    def excuse(self) -> None:
-        """Let it not be tried again for a while, whatever comes of the present try."""
+    def put_off_retry(self) -> None:
+        """Do not try it again for a while, whatever the result of the present try."""
         self._silent_at = time.monotonic()
 
 
 def in_order(servers: list[Server], *, rotate: bool) -> list[Server]:
     """The order to ask servers in: those that are silent come last.
 
-    A silent one comes first again, for one question, when its time has passed.
+    A silent one keeps its place for one question when it is due for another try.
 
     Args:
         servers: In the order of the configuration.
-        rotate: Whether to begin anywhere, so that each has its share.
+        rotate: Whether to begin with a random one, so that all are used equally.
     """
     if rotate:
         begin = random.randrange(len(servers))
@@ -98,4 +98,4 @@ def in_order(servers: list[Server], *, rotate: bool) -> list[Server]:
             break
     else:
         return servers[:]
-    return sorted(servers, key=lambda server: server.is_silent and not server.may_be_back)
+    return sorted(servers, key=lambda server: server.is_silent and not server.is_due_for_retry)

@@ -1,4 +1,4 @@
-"""The options of a resolver: what they may be, and what they are if not given."""
+"""The options of a resolver: their types and defaults."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["Settings"]
 
 @dataclass(frozen=True)
 class Settings:
-    """The options of a resolver, each right in type and value.
+    """The options of a resolver, checked for type and value.
 
     Attributes:
         servers: Name servers as ``(address, port)``, to be asked in this order; None for those of
             ``resolv``.
-        timeout: The seconds to wait for a server, one number a round; None for what ``resolv``
-            says, or else 1, 1, 2, 3, 3.
+        timeout: The seconds to wait for a server, one number for each round; None for what
+            ``resolv`` says, otherwise 1, 1, 2, 3, 3.
         resolv: The path of a resolv.conf(5).
         hosts: The path of a hosts(5) file.
         nsswitch: The path of an nsswitch.conf(5).
@@ -46,12 +46,14 @@ class Settings:
 
         Raises:
             TypeError: One is of a wrong type, or there is none of that name.
-            ValueError: The value of one makes no sense.
+            ValueError: The value of one is out of range.
         """
         known = {field.name for field in fields(cls)}
         for name in options:
             if name not in known:
-                raise TypeError(f"{name!r} is no option of a resolver: {', '.join(sorted(known))}")
+                raise TypeError(
+                    f"{name!r} is not an option of a resolver: {', '.join(sorted(known))}"
+                )
         return cls(**{name: _CHECKS[name](name, value) for name, value in options.items()})
 
 

@@ -1,4 +1,4 @@
-"""Questions over TCP: one connection for all (RFC 7766), each message after its length."""
+"""Questions over TCP, all on one connection (RFC 7766), each message after its length."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _READ_SIZE = 65536
 class TcpChannel(Channel):
     """A connection to a server.
 
-    A host watches for what can be read only, so the connection has a poller of its own, which is
-    readable when there is anything to be done.
+    A host watches descriptors for reading only. So the connection has its own poller, which is
+    readable when the connection can be read or written.
 
     Args:
         loop: The loop that watches the connection.
         server: The server.
-        closed: Called with the channel when the connection has been given back.
+        closed: Called with the channel when the connection has been closed.
 
     Raises:
-        OSError: There is no socket to be had, or no way to the server.
+        OSError: No socket can be opened, or the server cannot be reached.
     """
 
     def __init__(self, loop: Loop, server: Server, closed: Callable[[TcpChannel], None]) -> None:
@@ -68,7 +68,7 @@ class TcpChannel(Channel):
         self._poller.modify(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE)
 
     def read(self) -> None:
-        """Connect, write and read, as far as that can be done now."""
+        """Connect, write and read as far as possible now."""
         events = sum(events for _, events in self._poller.select(0))
         try:
             if events & selectors.EVENT_WRITE:
@@ -105,7 +105,7 @@ class TcpChannel(Channel):
         del self._in[:begin]
 
     def _end(self) -> None:
-        """The server has hung up."""
+        """Fail or repeat all questions: the server has closed the connection."""
         pending, self._pending = self._pending, {}
         self.close()
         for question, _ in pending.values():

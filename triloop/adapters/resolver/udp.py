@@ -11,22 +11,22 @@ from triloop.adapters.resolver.servers import Server
 
 __all__ = ["UdpChannel"]
 
-# More than a server may send to one that offers 1,232 bytes.
+# More than a server may send to a client that accepts 1,232 bytes.
 _MAX_DATAGRAM = 4096
-# Datagrams that are read before the loop has another turn.
+# Datagrams to read before the loop has another turn.
 _MAX_READS = 64
 
 
 class UdpChannel(Channel):
-    """A datagram socket that is connected to a server: the kernel drops what others send.
+    """A datagram socket that is connected to a server; the kernel drops what others send.
 
     Args:
         loop: The loop that watches the socket.
         server: The server.
-        closed: Called with the channel when the socket has been given back.
+        closed: Called with the channel when the socket has been closed.
 
     Raises:
-        OSError: There is no socket to be had, or no way to the server.
+        OSError: No socket can be opened, or the server cannot be reached.
     """
 
     def __init__(self, loop: Loop, server: Server, closed: Callable[[UdpChannel], None]) -> None:
@@ -54,7 +54,7 @@ class UdpChannel(Channel):
         try:
             self._socket.send(packet)
         except BlockingIOError:
-            pass  # as good as lost on the way: it is sent again in time
+            pass  # as if it were lost on the way: it is sent again later
         except OSError:
             self._fail_all()
 

@@ -1,7 +1,7 @@
-"""DNS messages: questions for the addresses of a name, and what the answers say.
+"""DNS messages: makes questions for the addresses of a name, and reads the answers.
 
-Every number of an answer is in the hands of its sender. Reading takes time in proportion to the
-length: a compression pointer leads back, never forward, and no name is read twice.
+No number in an answer can be trusted. Reading takes time in proportion to the message's length: a
+compression pointer has to lead back, never forward, and no name is read twice.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ A, _CNAME, _SOA, AAAA, _OPT = 1, 5, 6, 28, 41
 _IN = 1
 NOERROR, FORMERR, NXDOMAIN, NOTIMP = 0, 1, 3, 4
 
-# Of the flags: this is a reply, it is authoritative, truncated; recursion is wanted, is available.
+# The flags: a reply, authoritative, truncated; recursion is desired, is available.
 _QR, _AA, _TC, _RD, _RA = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080
 _OPCODE, _RCODE = 0x7800, 0x000F
 
@@ -42,7 +42,7 @@ _QUESTION = 12
 _MAX_NAME = 255
 _MAX_TTL = 0x7FFFFFFF
 
-#: EDNS (RFC 6891): answers of 1,232 bytes pass everywhere in one piece.
+#: EDNS (RFC 6891): answers of up to 1,232 bytes are not fragmented anywhere.
 OPT = b"\0" + _RECORD.pack(_OPT, 1232, 0, 0)
 _TYPES = {A: b"\0\1\0\1", AAAA: b"\0\x1c\0\1"}  # and the class
 _FAMILIES = {A: (socket.AF_INET, 4), AAAA: (socket.AF_INET6, 16)}
@@ -51,21 +51,21 @@ _CASE = bytes(0x20 if chr(byte).isalpha() and byte < 128 else 0 for byte in rang
 
 
 class WireError(Exception):
-    """A message is not formed as RFC 1035 wants it."""
+    """A message does not have the form of RFC 1035."""
 
 
 class Answer(NamedTuple):
-    """What a server says about one name and type.
+    """The answer of a server about one name and type.
 
     Attributes:
         rcode: The response code, extended by EDNS.
-        addresses: Address literals, in the order they came in.
-        alias: Where there are no addresses: the name that the aliases lead to. It is the name
-            asked for if they lead back to themselves.
-        ttl: The seconds that this may be kept for; 0 if it may not.
-        is_truncated: Whether all of it has to be asked for over TCP.
-        is_lame: Whether the server knows nothing of the name and does not ask others.
-        keeps_case: Whether it repeats the question to the letter.
+        addresses: Address literals, in the order of the message.
+        alias: If there are no addresses: the name that the aliases lead to. It is the name asked
+            for if they form a circle.
+        ttl: The seconds for which this may be cached; 0 if it may not.
+        is_truncated: Whether the whole answer has to be asked for over TCP.
+        is_lame: Whether the server does not know the name and does not ask other servers.
+        keeps_case: Whether it repeats the question with the case of each letter.
     """
 
     rcode: int
@@ -84,7 +84,7 @@ def pack(number: bytes, name: bytes, kind: int, options: bytes = OPT) -> bytes:
         number: The two bytes of its id.
         name: The labels of the name.
         kind: `A` or `AAAA`.
-        options: `OPT`, or nothing for a server that knows no EDNS.
+        options: `OPT`, or nothing for a server without EDNS.
     """
     counts = b"\1\0\0\1\0\0\0\0\0\1" if options else b"\1\0\0\1\0\0\0\0\0\0"
     return b"".join((number, counts, name, _TYPES[kind], options))
@@ -95,14 +95,14 @@ def mixed_case(name: bytes, noise: bytes) -> bytes:
 
     Args:
         name: The labels of the name, in lower case.
-        noise: As many random bytes.
+        noise: Random bytes, as many as the name has.
     """
     letters = int.from_bytes(name.translate(_CASE), "big") & int.from_bytes(noise, "big")
     return (int.from_bytes(name, "big") ^ letters).to_bytes(len(name), "big")
 
 
 def read_answer(data: bytes, asked: bytes, kind: int) -> Answer | None:
-    """Read what may be the answer to a question.
+    """Read a message that may be the answer to a question.
 
     Args:
         data: The message.
@@ -110,10 +110,10 @@ def read_answer(data: bytes, asked: bytes, kind: int) -> Answer | None:
         kind: The type asked for.
 
     Returns:
-        The answer; None if the message is none to this question.
+        The answer; None if the message does not answer this question.
 
     Raises:
-        WireError: It is one, but not well formed.
+        WireError: It answers the question, but is malformed.
     """
     if len(data) < _QUESTION:
         return None
@@ -125,7 +125,7 @@ def read_answer(data: bytes, asked: bytes, kind: int) -> Answer | None:
     end = _QUESTION + len(asked) + 4
     repeated = data[_QUESTION : end - 4]
     if questions != 1 or repeated.lower() != name or data[end - 4 : end] != _TYPES[kind]:
-        # A server that could not read the question need not repeat it.
+        # A server that could not read the question may leave it out.
         return Answer(rcode) if rcode and not questions else None
     keeps_case = repeated == asked
     if flags & _TC:
@@ -143,7 +143,7 @@ def read_answer(data: bytes, asked: bytes, kind: int) -> Answer | None:
 
 
 def _plain_addresses(data: bytes, at: int, count: int, kind: int) -> tuple[tuple[str, ...], int]:
-    """Read the usual answer: addresses only, each of the very name asked for.
+    """Read the usual answer: only addresses, all of the name asked for.
 
     Returns:
         The addresses and their time to live; no addresses if there is anything else.
@@ -168,11 +168,11 @@ class _Message:
     def __init__(self, data: bytes, at: int, name: bytes) -> None:
         self._data = data
         self._at = at
-        # Names by where they begin; compression makes most of them the question's.
+        # Names by their offset; with compression most of them are that of the question.
         self._names = {_QUESTION: name}
 
     def records(self, count: int) -> Iterator[tuple[bytes, int, int, int, int]]:
-        """The next records: name, type, time to live, where their data begins, and its length."""
+        """The next records: name, type, time to live, offset and length of the data."""
         data, unpack, size = self._data, _RECORD.unpack_from, _RECORD.size
         for _ in range(count):
             name, at = self._name(self._at)
@@ -189,7 +189,7 @@ class _Message:
     def follow(
         self, count: int, asked: bytes, kind: int
     ) -> tuple[tuple[str, ...], bytes | None, int]:
-        """Follow the aliases of a name: the addresses, where they lead, the time to live."""
+        """Follow the aliases of a name: the addresses, the last alias, the time to live."""
         family, size = _FAMILIES[kind]
         aliases: dict[bytes, bytes] = {}
         found: dict[bytes, list[bytes]] = {}
@@ -218,7 +218,7 @@ class _Message:
         return tuple(addresses), name if aliases and name != asked else None, ttl
 
     def closing(self, authorities: int, extras: int) -> tuple[int, int]:
-        """What the last sections say: the time to live of a denial, the rest of the rcode."""
+        """Read the last sections: the time to live of a denial, the high bits of the rcode."""
         seconds = extended = 0
         for _, kind, ttl, at, length in self.records(authorities):
             if kind == _SOA and length >= 22:
@@ -229,14 +229,14 @@ class _Message:
         return seconds, extended
 
     def _name(self, at: int) -> tuple[bytes, int]:
-        """The name at a place, in lower case, and where it ends."""
+        """The name at an offset, in lower case, and the offset of its end."""
         data, names = self._data, self._names
         if data[at : at + 2] == b"\xc0\x0c":
             return names[_QUESTION], at + 2
-        # Each label, and each pointer, with the place it begins at.
+        # Each label, and each pointer, with its offset.
         parts: list[tuple[int, bytes]] = []
         start = at
-        end = 0  # known with the first pointer; what is before it is read here only
+        end = 0  # known at the first pointer
         while not end or at not in names:
             length = data[at] if at < len(data) else 0xFF
             after = at + 1 + length
