@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from twisted.internet.error import AlreadyCalled, AlreadyCancelled
 
 from tests.unit.fakes import FakeClock
-from tests.unit.timed_reactors import HeapTimers, TwistedTimers
+from tests.unit.twisted_in_asyncio.timed_reactors import HeapTimers, TwistedTimers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What several of the tests of parts are given."""
+"""Fixtures of the unit tests."""
 
 from __future__ import annotations
 
@@ -6,18 +6,11 @@ import pytest
 
 from tests.unit.embedded_worlds import World
 from tests.unit.fakes import FakeClock
-from tests.unit.timed_reactors import HeapTimers
 
 
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
-
-
-@pytest.fixture
-def timers(clock: FakeClock) -> HeapTimers:
-    """What holds of ours only."""
-    return HeapTimers(clock)
 
 
 @pytest.fixture

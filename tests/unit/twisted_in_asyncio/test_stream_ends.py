@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Factory, Protocol
 from zope.interface import implementer
 
-from tests.unit.connections import native, tcp_pair
+from tests.unit.twisted_in_asyncio.connections import native, tcp_pair
 from triloop import ReactorEventLoop, TornadoReactor
 from triloop.adapters.twisted_in_asyncio.poller import LeanReactor
 

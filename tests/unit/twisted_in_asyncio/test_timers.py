@@ -14,7 +14,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from tests.unit.fakes import FakeClock
-from tests.unit.timed_reactors import HeapTimers, TwistedTimers
+from tests.unit.twisted_in_asyncio.timed_reactors import HeapTimers, TwistedTimers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

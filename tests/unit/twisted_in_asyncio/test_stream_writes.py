@@ -14,7 +14,7 @@ from twisted.logger import ILogObserver, globalLogPublisher
 from zope.interface import implementer
 
 from tests.contract.certificates import Certificate
-from tests.unit.connections import (
+from tests.unit.twisted_in_asyncio.connections import (
     PATIENCE,
     Connection,
     Producer,

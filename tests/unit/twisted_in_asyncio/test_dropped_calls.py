@@ -14,7 +14,7 @@ from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.protocols.policies import TimeoutMixin
 
-from tests.unit.timed_reactors import HeapTimers, nothing
+from tests.unit.twisted_in_asyncio.timed_reactors import HeapTimers, nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

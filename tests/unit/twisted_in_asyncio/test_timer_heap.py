@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.unit.fakes import FakeClock
-from tests.unit.timed_reactors import HeapTimers, nothing
+from tests.unit.twisted_in_asyncio.timed_reactors import HeapTimers, nothing
 
 
 def entries_allowed(pending: int) -> int:

@@ -10,7 +10,7 @@ import pytest
 import uvloop
 from twisted.internet.protocol import Factory, Protocol
 
-from tests.unit.connections import tcp_pair
+from tests.unit.twisted_in_asyncio.connections import tcp_pair
 from triloop import TornadoReactor
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
