@@ -173,7 +173,9 @@ def reap() -> None:
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
-def test_goes_on_as_a_native_reactor(entry: str, nothing_left: None, logged_errors: None) -> None:
+def test_goes_on_after_a_shutdown_as_a_native_reactor(
+    entry: str, nothing_left: None, logged_errors: None
+) -> None:
     with native() as reactor:
         right = outcome(reactor, entry)
     with guest() as reactor:

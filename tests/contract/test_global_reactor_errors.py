@@ -70,7 +70,7 @@ def test_errors_name_the_line_and_the_fix(name: str, tmp_path: Path) -> None:
         assert "Reactor" in message
 
 
-def test_what_the_other_entries_installed_is_named_by_their_line() -> None:
+def test_reactors_installed_by_other_functions_are_named_with_their_line() -> None:
     program = """
         import asyncio
         import triloop

@@ -143,7 +143,7 @@ def test_with_every_kind_of_loop(name: str) -> None:
     assert run(program) == "works\n"
 
 
-def test_nonsense_is_refused_and_nothing_installed() -> None:
+def test_wrong_arguments_are_refused_and_nothing_installed() -> None:
     program = """
         import asyncio
         import sys
@@ -162,7 +162,7 @@ def test_nonsense_is_refused_and_nothing_installed() -> None:
     assert run(program, works=False) == "refused\n"
 
 
-def test_import_installs_no_reactor() -> None:
+def test_import_does_not_install_a_reactor() -> None:
     program = """
         import sys
         import triloop

@@ -71,7 +71,7 @@ def test_class_holds_its_interfaces(interface: Any) -> None:
         assert verifyClass(interface, TornadoReactor)
 
 
-def test_is_what_others_ask_for(world: World) -> None:
+def test_is_an_asyncio_selector_reactor(world: World) -> None:
     assert isinstance(world.reactor, AsyncioSelectorReactor)
     assert world.reactor._asyncioEventloop is world.loop
 
@@ -86,7 +86,7 @@ def test_takes_every_kind_of_loop() -> None:
 
 
 @pytest.mark.parametrize("nonsense", ["loop", 3, object(), asyncio, asyncio.new_event_loop])
-def test_refuses_nonsense(nonsense: object) -> None:
+def test_wrong_arguments_are_errors(nonsense: object) -> None:
     with pytest.raises(TypeError, match="IOLoop or an asyncio event loop; got"):
         TornadoReactor(nonsense)  # type: ignore[arg-type]
 

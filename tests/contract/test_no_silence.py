@@ -281,7 +281,7 @@ def test_inside_a_running_loop(name: str, situation: Situation) -> None:
     asyncio.run(main())
 
 
-def test_walk_is_complete() -> None:
+def test_table_has_all_public_names() -> None:
     walked = {name.split(":")[0] for name in (*OUTSIDE, *INSIDE)}
     # The resolvers' walk is among their own tests; await_anything() can be refused nothing.
     elsewhere = {name for name in triloop.__all__ if name.lower().endswith(("resolver", "resolve"))}

@@ -145,7 +145,7 @@ def test_reactor_that_was_stopped_for_good(give: Callable[[Any], object]) -> Non
     discard(reactor)
 
 
-def test_reactor_that_can_be_run_again_is_no_refused_one() -> None:
+def test_restartable_reactor_is_accepted_after_a_stop() -> None:
     home = asyncio.new_event_loop()
     with triloop.TornadoReactor(home, restartable=True) as reactor:
         reactor.callWhenRunning(reactor.stop)

@@ -108,7 +108,7 @@ def start_looking(world: World, found: asyncio.Future[bool]) -> None:
     found.add_done_callback(lambda _: task)
 
 
-def test_everybody_finds_the_running_loop(stage: Stage) -> None:
+def test_all_callbacks_find_the_running_loop(stage: Stage) -> None:
     async def main(world: World) -> dict[str, bool]:
         found = {}
         for way, have_called in WAYS.items():

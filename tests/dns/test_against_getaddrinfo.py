@@ -175,7 +175,7 @@ NETWORKS: dict[str, tuple[str, ...]] = {
 
 
 @pytest.mark.parametrize("addresses", NETWORKS.values(), ids=NETWORKS.keys())
-def test_the_order_on_every_network(
+def test_order_on_every_network(
     addresses: tuple[str, ...], machine: Machine, servers: Servers
 ) -> None:
     # A hosts file gives what is equal in one order to both.

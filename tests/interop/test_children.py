@@ -11,7 +11,7 @@ ON_EPOLL = [("epoll", "run_until_complete"), ("epoll", "asyncio.run"), ("epoll",
 
 
 @pytest.mark.parametrize(("stack", "runner"), COMBINATIONS)
-def test_each_world_hears_of_its_children(stack: str, runner: str) -> None:
+def test_each_world_learns_of_its_children(stack: str, runner: str) -> None:
     run_script("children_script", stack, runner)
 
 
@@ -26,5 +26,5 @@ def test_exit_statuses_survive_a_sigchld_that_was_ignored(stack: str) -> None:
 
 
 @pytest.mark.parametrize(("stack", "runner"), [("asyncio", "IOLoop.start"), *ON_EPOLL])
-def test_twisted_hears_of_its_children_alone(stack: str, runner: str) -> None:
+def test_twisted_alone_learns_of_its_children(stack: str, runner: str) -> None:
     run_script("children_script", stack, runner, "Twisted alone")

@@ -163,7 +163,7 @@ def test_three_worlds_share_the_room(demo: Demo) -> None:
     assert demo.interrupt() == (0, "")
 
 
-def test_history_names_and_goodbyes(demo: Demo) -> None:
+def test_history_names_and_leaving(demo: Demo) -> None:
     with demo.browser() as browser:
         browser.send("/name ada")
         hear(browser, "is now ada")
@@ -178,7 +178,7 @@ def test_history_names_and_goodbyes(demo: Demo) -> None:
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
-def test_ends_cleanly_with_everybody_connected(demo: Demo, signal_number: int) -> None:
+def test_ends_cleanly_with_all_clients_connected(demo: Demo, signal_number: int) -> None:
     with demo.browser() as browser, demo.terminal() as terminal:
         terminal.hear("came in by Twisted")
         hear(browser, "came in by Twisted")
@@ -187,7 +187,7 @@ def test_ends_cleanly_with_everybody_connected(demo: Demo, signal_number: int) -
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_a_taken_port_is_told_with_the_remedy(host: str) -> None:
+def test_a_taken_port_is_reported_with_the_fix(host: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ended = subprocess.run(

@@ -75,12 +75,12 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
 
 
 @pytest.mark.parametrize("program", LEFT)
-def test_what_was_left_ends_in_silence(ended: Ended, program: str) -> None:
+def test_processes_end_without_a_word(ended: Ended, program: str) -> None:
     assert ended[program] == (0, f"{LEFT[program]}\n", "")
 
 
 @pytest.mark.parametrize("program", STUCK)
-def test_what_never_ends_is_named_and_left_behind(ended: Ended, program: str) -> None:
+def test_what_does_not_end_is_named_and_not_waited_for(ended: Ended, program: str) -> None:
     status, said, complaints = ended[program]
     state, part = STUCK[program]
     assert (status, said) == (0, f"{state}\n"), complaints

@@ -55,7 +55,7 @@ pytestmark = pytest.mark.triloop
 judged = threading.Event()
 
 
-async def test_leaves_much(reactor):
+async def test_leaves_all_kinds_of_things(reactor):
     reactor.callLater(60, print)
     reactor.listenTCP(0, Factory.forProtocol(Protocol), interface="127.0.0.1")
     task = asyncio.create_task(asyncio.sleep(60))
@@ -81,7 +81,7 @@ def test_tests_await_anything(pytester: pytest.Pytester, host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["asyncio", "epoll"])
-def test_what_is_left_behind_is_a_failure(pytester: pytest.Pytester, host: str) -> None:
+def test_leftovers_are_a_failure(pytester: pytest.Pytester, host: str) -> None:
     result = run(pytester, FAILING, "--triloop-host", host)
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines_random(

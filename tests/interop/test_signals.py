@@ -24,12 +24,12 @@ ASKS_FIRST = sys.version_info >= (3, 11)
 
 
 @pytest.mark.parametrize(("stack", "runner"), COMBINATIONS)
-def test_each_world_hears_its_signals(stack: str, runner: str) -> None:
+def test_each_world_gets_its_signals(stack: str, runner: str) -> None:
     run_script("signals_script", stack, runner)
 
 
 @pytest.mark.parametrize("stack", ["asyncio", "uvloop", "epoll", "stacked"])
-def test_twisted_hears_its_signals_alone(stack: str) -> None:
+def test_twisted_alone_gets_its_signals(stack: str) -> None:
     run_script("signals_script", stack, "reactor.run", "Twisted alone")
 
 

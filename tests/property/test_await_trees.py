@@ -148,6 +148,6 @@ def came_to(tree: Part, mixed: bool) -> Any:
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(trees())
-def test_a_mixed_tree_comes_to_what_a_plain_one_does(tree: Part) -> None:
+def test_a_mixed_tree_has_the_outcome_of_a_plain_one(tree: Part) -> None:
     with triloop.await_anything():
         assert came_to(tree, mixed=True) == came_to(tree, mixed=False)

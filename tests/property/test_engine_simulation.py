@@ -9,7 +9,7 @@ from tests.property.engine_simulation import EVENTS, Simulation, play
 SCHEDULES = 3000
 
 
-def test_what_must_hold_does() -> None:
+def test_invariants_hold_in_some_schedules() -> None:
     for seed in range(SCHEDULES):
         play(seed)
 

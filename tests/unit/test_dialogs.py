@@ -158,7 +158,7 @@ def opener(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
-def test_all_goes_on(program: Program, opener: Any) -> None:
+def test_everything_goes_on_in_a_dialog(program: Program, opener: Any) -> None:
     """Timers of before and of the dialog, other connections, threads and their results."""
     reactor = program.reactor
     echo = program.pair(Speaker(lambda speaker, data: speaker.transport.write(data)))
@@ -184,7 +184,7 @@ def test_all_goes_on(program: Program, opener: Any) -> None:
 
 
 @pytest.mark.parametrize("others", [by_timer, by_thread])
-def test_what_is_due_behind_it_is_done_in_it_and_once(others: Any) -> None:
+def test_calls_that_are_due_run_in_the_dialog_and_once(others: Any) -> None:
     """On Twisted's own it waits for the end of the dialog."""
     with ours() as program:
         check_what_is_due_behind(program, others)
@@ -201,7 +201,7 @@ def check_what_is_due_behind(program: Program, others: Any) -> None:
     ]
 
 
-def test_what_was_written_before_it_is_sent(program: Program) -> None:
+def test_writes_before_the_dialog_are_sent(program: Program) -> None:
     """To the connection that is being read, and to another one."""
     other = Protocol()
     far_of_other = program.pair(other)
@@ -251,7 +251,7 @@ class Asking:
         """The connection is closed at the end of the test."""
 
 
-def test_what_others_have_written_is_sent_while_a_producer_asks(program: Program) -> None:
+def test_writes_of_others_are_sent_while_a_producer_is_in_a_dialog(program: Program) -> None:
     asking, other = Protocol(), Protocol()
     program.pair(asking)
     far = program.pair(other)
@@ -329,7 +329,7 @@ class Pipe:
         self._lost()
 
 
-def test_what_a_poll_has_found_is_no_news_after_a_dialog() -> None:
+def test_stale_poll_results_are_dropped_after_a_dialog() -> None:
     """A descriptor that was lost in the dialog has the number of another file by then."""
     with ours() as program:
         late: list[Pipe] = []

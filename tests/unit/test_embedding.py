@@ -250,7 +250,7 @@ def test_timer_is_kept_while_it_is_right_within_the_slack(world: World) -> None:
     assert world.host.timed == 2
 
 
-def test_timer_that_moved_away_costs_one_look(world: World) -> None:
+def test_timer_that_moved_away_costs_one_early_wake_up(world: World) -> None:
     timer = world.guest.call_later(3, world.note("timer"))
     world.settle()
     world.guest.move(timer, 8)
@@ -271,7 +271,7 @@ def test_timer_of_a_guest_with_no_deadline_is_taken_back(world: World) -> None:
     assert not world.host.armed()
 
 
-def test_cancelled_timer_costs_one_look(world: World) -> None:
+def test_cancelled_timer_costs_one_early_wake_up(world: World) -> None:
     timer = world.guest.call_later(3, world.note("timer"))
     world.settle()
     world.guest.cancel(timer)

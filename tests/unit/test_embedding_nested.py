@@ -304,7 +304,7 @@ def test_reason_of_a_suspended_turn(nesting: World) -> None:
     assert nesting.ran == ["left"]
 
 
-def test_host_that_nests_is_left_a_look_with_each_turn(nesting: World) -> None:
+def test_host_that_nests_gets_a_call_soon_with_each_turn(nesting: World) -> None:
     soons = nesting.host.soons
     nesting.guest.receive(nesting.note("data"))
     nesting.host.run_pass()
@@ -314,7 +314,7 @@ def test_host_that_nests_is_left_a_look_with_each_turn(nesting: World) -> None:
     assert nesting.guest.turns == 1, "it finds nothing"
 
 
-def test_host_that_does_not_say_that_it_nests_is_asked_nothing() -> None:
+def test_host_that_does_not_nest_gets_no_call_soon() -> None:
     """If it nests all the same, I/O and the timer that is armed go on."""
     world = World()
     world.guest.suspend = world.guest.suspend_turn

@@ -194,7 +194,7 @@ def test_reason_of_a_turn_that_detached(world: World) -> None:
     assert world.host.holds_nothing()
 
 
-def test_guest_that_cannot_tell_its_deadline_does_not_jam_the_engine(world: World) -> None:
+def test_guest_whose_deadline_raises_does_not_block_the_engine(world: World) -> None:
     """Neither is the reason lost, nor does the engine believe for ever to be in a turn."""
     broken = OSError("no clock")
 
@@ -224,7 +224,7 @@ def test_interrupt_that_ends_the_embedding(world: World) -> None:
 # The clock
 
 
-def test_clock_is_monotonic_unless_told() -> None:
+def test_default_clock_is_monotonic() -> None:
     """Without a clock of its own the engine still arms its timer as the guest wants it."""
     clock = FakeClock()
     host, guest = FakeHost(clock), FakeGuest(clock)

@@ -195,7 +195,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 @pytest.mark.parametrize(("state", "event"), CELLS)
-def test_cell(
+def test_cell_of_the_table(
     loop: asyncio.AbstractEventLoop, state: State, event: Event, nothing_left: None
 ) -> None:
     subject = Subject(loop, restartable=event is Event.RUN_RESTARTABLE)

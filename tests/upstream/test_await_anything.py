@@ -45,7 +45,7 @@ def failing(switch: str, modules: list[str], folder: Path) -> tuple[str, set[str
     )
 
 
-def test_deferreds_and_coroutines_pass_as_ever(tmp_path: Path) -> None:
+def test_twisteds_own_tests_pass_with_await_anything(tmp_path: Path) -> None:
     count, failed = failing("on", MODULES, tmp_path)
     assert not failed
     assert count != "Ran 0 tests"
@@ -54,6 +54,6 @@ def test_deferreds_and_coroutines_pass_as_ever(tmp_path: Path) -> None:
 if "TRILOOP_AWAIT_TRIAL" in os.environ:  # it takes half a minute: `make test-await` asks for it
 
     @pytest.mark.timeout(700)
-    def test_trials_own_tests_fail_no_more_than_without(tmp_path: Path) -> None:
+    def test_trials_own_tests_have_the_same_failures(tmp_path: Path) -> None:
         without = failing("off", ["twisted.trial"], tmp_path)
         assert failing("on", ["twisted.trial"], tmp_path) == without

@@ -21,7 +21,7 @@ def test_what_passes_or_does_as_the_native_one_is_fine() -> None:
     assert not differences(native, record(a="passed", b="skipped", c="failed", d="passed"), {})
 
 
-def test_each_way_to_fall_short_is_told() -> None:
+def test_each_shortfall_is_reported() -> None:
     native = record(a="passed", b="passed", c="passed", d="skipped")
     ours = record(a="failed", b="skipped", d="failed", e="failed")
     found = differences(native, ours, {})
@@ -40,7 +40,7 @@ def test_an_exception_excuses_its_test_until_that_passes() -> None:
     assert len(differences(native, record(a="passed"), {"a": "why"})) == 1
 
 
-def test_a_run_that_broke_off_is_a_failure() -> None:
+def test_an_incomplete_run_is_a_failure() -> None:
     assert len(differences(record(a="passed"), record(complete=False, a="passed"), {})) == 1
 
 
@@ -65,7 +65,7 @@ def test_only_what_fails_without_a_reason_is_run_again() -> None:
 
 
 @pytest.mark.parametrize(("reactor", "outcome"), [("asyncio", "passed"), ("broken", "failed")])
-def test_what_fails_again_has_failed(reactor: str, outcome: str, tmp_path: Path) -> None:
+def test_a_repeated_failure_counts(reactor: str, outcome: str, tmp_path: Path) -> None:
     name = (
         "twisted.internet.test.test_core.SystemEventTestsBuilder_ReactorTests"
         ".test_stopWhenNotStarted"

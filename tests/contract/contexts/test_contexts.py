@@ -11,7 +11,7 @@ PAGE_TABLE = on_page(PAGE.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_page_tells_the_context(place: str) -> None:
+def test_contexts_are_as_documented(place: str) -> None:
     (rows,) = (
         rows
         for (rows, _), places in zip(TABLES.values(), (TWISTED_PLACES, ASYNCIO_PLACES), strict=True)
@@ -24,9 +24,9 @@ def test_page_tells_the_context(place: str) -> None:
     assert {name: VARIES if told[name] == VARIES else found[name] for name in rows} == told
 
 
-def test_guest_loop_is_as_the_stock_one() -> None:
+def test_contexts_in_a_guest_loop_are_those_of_asyncio() -> None:
     assert PAGE_TABLE["ReactorEventLoop"] == PAGE_TABLE["asyncio"]
 
 
-def test_tornado_reactor_leaves_nothing_to_chance() -> None:
+def test_all_contexts_in_a_tornado_reactor_are_defined() -> None:
     assert set(PAGE_TABLE["TornadoReactor"].values()) == {"asker", "own"}

@@ -68,7 +68,7 @@ def test_calls_of_twisted_code_are_left_alone(loop: ReactorEventLoop) -> None:
     assert loop.run_until_complete(seen) == EMPTY
 
 
-def test_what_cannot_be_called_is_refused_as_ever(loop: ReactorEventLoop) -> None:
+def test_what_cannot_be_called_is_refused_as_by_twisted(loop: ReactorEventLoop) -> None:
     with pytest.raises(AssertionError, match="not callable"):
         in_turn(loop, lambda: loop.reactor.callFromThread(None))
 

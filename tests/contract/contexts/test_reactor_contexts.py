@@ -61,7 +61,7 @@ class Resetting(Protocol):
         self.ended.set_result(var.get())
 
 
-def test_token_of_a_connection_is_good_until_its_end() -> None:
+def test_token_of_a_connection_is_valid_until_its_end() -> None:
     async def main(reactor: Any) -> None:
         ended = asyncio.get_running_loop().create_future()
         async with served(reactor, lambda: Resetting(ended)) as address:
@@ -72,7 +72,7 @@ def test_token_of_a_connection_is_good_until_its_end() -> None:
 
 
 @pytest.mark.parametrize("method", ["loseConnection", "abortConnection"])
-def test_token_is_good_at_an_end_that_another_asks_for(method: str) -> None:
+def test_token_is_valid_when_other_code_ends_the_connection(method: str) -> None:
     async def main(reactor: Any) -> None:
         ended = asyncio.get_running_loop().create_future()
 
@@ -88,7 +88,7 @@ def test_token_is_good_at_an_end_that_another_asks_for(method: str) -> None:
     play(main)
 
 
-def test_token_of_a_process_is_good_until_its_end() -> None:
+def test_token_of_a_process_is_valid_until_its_end() -> None:
     async def main(reactor: Any) -> None:
         ended = asyncio.get_running_loop().create_future()
 
@@ -284,7 +284,7 @@ def test_file_that_epoll_does_not_take(tmp_path: Path) -> None:
     play(main)
 
 
-def test_disconnect_all_is_told_of_in_the_connections_context() -> None:
+def test_disconnect_all_calls_each_connection_in_its_context() -> None:
     async def main(reactor: Any) -> None:
         ended = asyncio.get_running_loop().create_future()
 

@@ -77,7 +77,7 @@ def test_without_an_address_there_is_getaddrinfos_error(
 
 
 @pytest.mark.parametrize("host", ["x" * 64 + ".test", "empty..label", "two words.test", "a\0b"])
-def test_what_cannot_be_a_name_is_not_asked_for(host: str, names: Names, dns: DNSProcess) -> None:
+def test_invalid_names_are_not_asked_for(host: str, names: Names, dns: DNSProcess) -> None:
     assert names.error(host, timeout=(LONG,)) == socket.EAI_NONAME
     assert not dns.questions(host)
 
@@ -98,15 +98,15 @@ def test_a_truncated_answer_is_asked_for_over_tcp(names: Names, dns: DNSProcess)
     assert dns.questions("big.test") == ["tcp A", "udp A"]
 
 
-def test_forged_answers_are_not_believed(names: Names) -> None:
+def test_forged_answers_are_ignored(names: Names) -> None:
     assert names.addresses("forged.test", INET) == ["192.0.2.9"]
 
 
-def test_one_familys_silence_holds_the_other_back_for_a_moment_only(names: Names) -> None:
+def test_one_silent_family_delays_the_other_only_briefly(names: Names) -> None:
     assert names.addresses("half-silent.test", timeout=(LONG,)) == ["192.0.2.6"]
 
 
-def test_the_silent_family_comes_later_for_the_next_to_ask(
+def test_the_late_family_is_cached_for_the_next_lookup(
     names: Names, dns: DNSProcess, fresh: str
 ) -> None:
     # Its question is answered when another one is asked.

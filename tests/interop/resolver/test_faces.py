@@ -98,7 +98,9 @@ def options(dns: DNSProcess) -> dict[str, Any]:
 # -- Twisted ------------------------------------------------------------------------------------
 
 
-def test_a_bare_reactor_asks_by_itself(bare: BareReactor, options: dict[str, Any]) -> None:
+def test_a_reactor_without_a_loop_resolves_by_itself(
+    bare: BareReactor, options: dict[str, Any]
+) -> None:
     resolver = triloop.HostnameResolver(bare.reactor, **options)
     assert verifyObject(IHostnameResolver, resolver)
     assert verifyObject(IResolverSimple, resolver)
@@ -128,7 +130,7 @@ def test_a_bare_reactor_asks_by_itself(bare: BareReactor, options: dict[str, Any
 
 
 @pytest.mark.parametrize(("kind", "dot"), [(IPv4Address, "."), (IPv6Address, ":")])
-def test_what_is_wanted_is_given(
+def test_addresses_of_the_wanted_kind_are_given(
     kind: Any, dot: str, bare: BareReactor, options: dict[str, Any]
 ) -> None:
     resolver = triloop.HostnameResolver(bare.reactor, **options)
@@ -147,7 +149,7 @@ def test_what_is_wanted_is_given(
     ("host", "expected"),
     [("missing.test", []), ("two words", []), ("é" * 70, []), ("127.0.0.1", ["127.0.0.1"])],
 )
-def test_nothing_is_told_before_the_call_returns(
+def test_receiver_is_not_called_before_the_call_returns(
     host: str, expected: list[str], bare: BareReactor, options: dict[str, Any]
 ) -> None:
     resolver = triloop.HostnameResolver(bare.reactor, **options)
@@ -188,7 +190,7 @@ def test_the_simple_interface(bare: BareReactor, options: dict[str, Any]) -> Non
     assert bare.run(lambda: resolver.getHostByName("silent.test", (0,))).value
 
 
-def test_what_cannot_be_is_refused(bare: BareReactor, options: dict[str, Any]) -> None:
+def test_wrong_arguments_are_refused(bare: BareReactor, options: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match="IReactorFDSet"):
         triloop.HostnameResolver(object())
     with pytest.raises(ValueError, match="cache_size"):

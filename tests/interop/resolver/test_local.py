@@ -45,7 +45,7 @@ def test_the_hosts_file_goes_before_dns(names: Names, dns: DNSProcess) -> None:
     assert not dns.questions("hosts.test")
 
 
-def test_unless_nsswitch_has_it_otherwise(names: Names, dns: DNSProcess, tmp_path: Path) -> None:
+def test_nsswitch_may_put_dns_first(names: Names, dns: DNSProcess, tmp_path: Path) -> None:
     nsswitch = tmp_path / "nsswitch"
     nsswitch.write_text("hosts: dns files\n")
     options: dict[str, Any] = {"nsswitch": str(nsswitch)}
@@ -54,12 +54,12 @@ def test_unless_nsswitch_has_it_otherwise(names: Names, dns: DNSProcess, tmp_pat
     assert dns.questions("mixed.test") == ["udp A"]
 
 
-def test_a_trailing_dot_goes_past_the_hosts_file(names: Names) -> None:
+def test_a_trailing_dot_skips_the_hosts_file(names: Names) -> None:
     assert names.addresses("hosts.test.") == ["192.0.2.12"]
 
 
 @pytest.mark.parametrize("host", ["comment.test", "wrong.test"])
-def test_what_only_looks_like_a_host_is_none(host: str, names: Names) -> None:
+def test_strange_names_are_not_hosts(host: str, names: Names) -> None:
     assert names.error(host) == socket.EAI_NONAME
 
 
@@ -74,7 +74,7 @@ def test_a_changed_hosts_file_is_read_again(names: Names, hosts: Path) -> None:
     assert names.addresses("hosts.test") == ["10.0.0.99"]
 
 
-def test_a_long_hosts_file_does_not_hold_the_loop(names: Names, hosts: Path) -> None:
+def test_a_long_hosts_file_does_not_block_the_loop(names: Names, hosts: Path) -> None:
     hosts.write_text("".join(f"10.0.0.9 ad{number}.test\n" for number in range(40_000)))
 
     async def with_others() -> int:
@@ -157,7 +157,7 @@ def test_a_short_name_is_looked_for_in_the_domains(
         ("silent", "test", socket.EAI_AGAIN),
     ],
 )
-def test_what_no_domain_has_gives_the_error_that_says_most(
+def test_name_in_no_domain_gives_the_most_specific_error(
     host: str, domains: str, code: int, names: Names, dns: DNSProcess, tmp_path: Path
 ) -> None:
     resolv = resolv_conf(tmp_path / "resolv", f"search {domains}\n", dns)
@@ -174,7 +174,7 @@ def test_families_in_turn_and_one_only(names: Names, dns: DNSProcess, tmp_path: 
     assert names.error("dual.test", INET6, servers=None, resolv=resolv) == NO_DATA
 
 
-def test_timeout_and_attempts_are_heeded(names: Names, dns: DNSProcess, tmp_path: Path) -> None:
+def test_timeout_and_attempts_are_used(names: Names, dns: DNSProcess, tmp_path: Path) -> None:
     resolv = resolv_conf(tmp_path / "resolv", "options timeout:1 attempts:1\n", dns)
     assert names.error("silent.test", INET, servers=None, resolv=resolv) == socket.EAI_AGAIN
     assert dns.questions("silent.test") == ["udp A"]
@@ -226,7 +226,7 @@ def test_a_wrong_option_is_refused_when_it_is_given() -> None:
         triloop.TwistedResolver(retries=3)
 
 
-def test_a_port_for_a_family_is_told_from_it() -> None:
+def test_a_port_given_as_a_family_is_refused() -> None:
     with pytest.raises(ValueError, match=r"80 was taken for an address family"):
         asyncio.run(triloop.resolve("some.test", 80))
 
@@ -275,7 +275,7 @@ loop.run_until_complete(main())
 """
 
 
-def test_the_installed_reactor_is_no_hindrance(dns: DNSProcess) -> None:
+def test_resolve_works_with_a_reactor_installed(dns: DNSProcess) -> None:
     assert run_script(INSTALLED, str(dns.address[1])) == [[2, ["192.0.2.4", 0]]]
 
 
@@ -303,7 +303,7 @@ print(json.dumps(seen))
 """
 
 
-def test_a_reactor_that_rests_is_no_hindrance_and_another_threads_is(dns: DNSProcess) -> None:
+def test_a_reactor_at_rest_is_accepted_and_one_in_another_thread_refused(dns: DNSProcess) -> None:
     resting, elsewhere, beside = run_script(ELSEWHERE, str(dns.address[1]))
     assert resting == beside == [[2, ["192.0.2.4", 0]]]
     assert "triloop.TornadoReactor()" in elsewhere

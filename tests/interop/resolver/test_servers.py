@@ -74,7 +74,7 @@ def test_a_silent_server_is_asked_again(names: Names, dns: DNSProcess, fresh: st
     assert dns.questions(name) == ["udp A", "udp A"]
 
 
-def test_silence_ends_in_a_temporary_failure(names: Names, dns: DNSProcess) -> None:
+def test_silent_servers_end_in_a_temporary_failure(names: Names, dns: DNSProcess) -> None:
     started = time.monotonic()
     assert names.error("silent.test", timeout=(0.1, 0.2)) == socket.EAI_AGAIN
     assert 0.29 < time.monotonic() - started < 9
@@ -88,7 +88,7 @@ def test_a_late_answer_is_taken(names: Names, dns: DNSProcess, fresh: str) -> No
     assert dns.questions(name) == ["udp A", "udp A"]
 
 
-def test_an_answer_that_came_while_the_loop_was_held_is_taken(
+def test_an_answer_that_arrived_while_the_loop_was_blocked_counts(
     names: Names, dns: DNSProcess, fresh: str
 ) -> None:
     name = f"{fresh}.any.test"
@@ -174,7 +174,7 @@ def test_equal_questions_are_asked_once(names: Names, dns: DNSProcess) -> None:
     assert dns.questions("dual.test") == ["udp A", "udp AAAA"]
 
 
-def test_answers_are_kept_unless_that_is_switched_off(
+def test_answers_are_cached_unless_the_cache_is_off(
     names: Names, dns: DNSProcess, fresh: str
 ) -> None:
     name = f"{fresh}.any.test"

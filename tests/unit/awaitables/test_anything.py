@@ -86,7 +86,7 @@ STARTS: dict[str, Callable[[], Any]] = {
 
 @pytest.mark.usefixtures("anything")
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS.keys())
-def test_all_of_it_may_be_awaited_wherever_it_was_started(
+def test_anything_may_be_awaited_whichever_way_the_coroutine_was_started(
     start: Callable[[], Any], unheard_of: UnheardOf
 ) -> None:
     async def main() -> None:
@@ -232,7 +232,7 @@ def test_asynchronous_generators_await_deferreds(unheard_of: UnheardOf) -> None:
 
 
 @pytest.mark.usefixtures("anything")
-def test_one_that_is_forgotten_ends_in_silence(unheard_of: UnheardOf) -> None:
+def test_a_deallocated_coroutine_is_not_reported(unheard_of: UnheardOf) -> None:
     closed: list[str] = []
 
     async def waits() -> None:
@@ -274,7 +274,7 @@ def test_tasks_in_one_context_wake_each_other(unheard_of: UnheardOf) -> None:
 @pytest.mark.usefixtures("anything")
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="call graphs came with Python 3.14")
 @pytest.mark.parametrize("start", [as_deferred, Deferred.fromCoroutine])
-def test_a_call_graph_goes_on_behind_a_deferred(
+def test_call_graph_continues_behind_a_deferred(
     start: Callable[[Any], Deferred[Any]], unheard_of: UnheardOf
 ) -> None:
     inner: list[Any] = []
@@ -321,7 +321,7 @@ def test_it_can_be_called_twice_and_is_undone_once(unheard_of: UnheardOf) -> Non
     ],
     ids=["deferred in a task", "future in twisted's"],
 )
-def test_without_it_the_error_names_the_fix(
+def test_error_without_await_anything_names_the_fix(
     start: Callable[[], Any], unheard_of: UnheardOf
 ) -> None:
     async def main() -> None:
@@ -333,7 +333,7 @@ def test_without_it_the_error_names_the_fix(
     run(main, unheard_of)
 
 
-def test_without_it_a_yielded_future_comes_back(unheard_of: UnheardOf) -> None:
+def test_yielded_future_is_sent_back_without_await_anything(unheard_of: UnheardOf) -> None:
     @inlineCallbacks
     def yields(x: Any) -> Generator[Any, Any, Any]:
         return (yield x) is x

@@ -39,7 +39,7 @@ def test_cancelling_the_future_cancels_the_deferred(unheard_of: UnheardOf) -> No
 
 
 @pytest.mark.parametrize("last_word", ["value", BoomError()], ids=["result", "error"])
-def test_what_a_cancelled_deferred_still_comes_to_is_dropped(
+def test_late_result_of_a_cancelled_deferred_is_dropped(
     last_word: Any, unheard_of: UnheardOf
 ) -> None:
     async def main() -> None:

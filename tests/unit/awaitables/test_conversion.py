@@ -93,7 +93,7 @@ def test_the_failure_of_a_deferred_has_the_traceback_of_the_coroutine(
     run(main, unheard_of)
 
 
-def test_what_is_done_already_needs_no_turn_of_the_loop(unheard_of: UnheardOf) -> None:
+def test_conversions_of_finished_sources_need_no_turn_of_the_loop(unheard_of: UnheardOf) -> None:
     async def main() -> None:
         assert as_future(defer.succeed(1)).result() == 1
         assert isinstance(as_future(failed(BoomError())).exception(), BoomError)
@@ -104,7 +104,7 @@ def test_what_is_done_already_needs_no_turn_of_the_loop(unheard_of: UnheardOf) -
     run(main, unheard_of)
 
 
-def test_a_deferred_keeps_its_result_for_who_comes_next(unheard_of: UnheardOf) -> None:
+def test_a_deferred_keeps_its_result_for_later_callbacks(unheard_of: UnheardOf) -> None:
     async def main() -> None:
         source: Deferred[str] = Deferred()
         first, second = as_future(source), as_future(source)
@@ -115,7 +115,7 @@ def test_a_deferred_keeps_its_result_for_who_comes_next(unheard_of: UnheardOf) -
     run(main, unheard_of)
 
 
-def test_what_is_of_the_wanted_kind_comes_back_as_it_is(unheard_of: UnheardOf) -> None:
+def test_conversion_to_its_own_kind_returns_the_object(unheard_of: UnheardOf) -> None:
     async def main() -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         assert as_future(future) is future

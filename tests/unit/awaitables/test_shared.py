@@ -63,7 +63,7 @@ def test_a_future_that_is_cancelled_cancels_the_others_of_its_deferred(
     run(main, unheard_of)
 
 
-def test_a_failure_that_a_later_callback_handles_is_not_brought_back(unheard_of: UnheardOf) -> None:
+def test_a_failure_that_a_later_callback_handles_is_not_raised_again(unheard_of: UnheardOf) -> None:
     async def main() -> None:
         source: Deferred[Any] = Deferred()
         future = as_future(source)
@@ -143,7 +143,7 @@ def from_afar() -> Failure:
     return arrived
 
 
-def test_a_failure_from_afar_is_raised_as_a_remote_error(unheard_of: UnheardOf) -> None:
+def test_a_failure_from_the_network_is_raised_as_a_remote_error(unheard_of: UnheardOf) -> None:
     async def awaits(source: Deferred[Any]) -> None:
         await source
 
@@ -212,7 +212,7 @@ def test_the_task_runs_in_the_context_that_is_given(unheard_of: UnheardOf) -> No
     run(main, unheard_of)
 
 
-def test_cancelled_before_its_first_step_a_coroutine_ends_in_silence(unheard_of: UnheardOf) -> None:
+def test_a_coroutine_cancelled_before_its_first_step_is_not_reported(unheard_of: UnheardOf) -> None:
     async def main() -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")

@@ -44,7 +44,7 @@ def test_without_any_loop_the_error_names_the_fix() -> None:
     assert "triloop.install()" in str(errors[0])
 
 
-def test_an_error_that_nobody_handles_is_reported_once() -> None:
+def test_an_unhandled_error_is_reported_once() -> None:
     def reports(main: Callable[[], Awaitable[None]]) -> list[str]:
         unheard_of = UnheardOf()
         globalLogPublisher.addObserver(unheard_of)
@@ -77,7 +77,7 @@ class Payload:
 
 @kinds
 @pytest.mark.parametrize("fails", [False, True], ids=["result", "error"])
-def test_what_is_over_is_freed_without_the_cyclic_collector(
+def test_finished_awaits_are_freed_without_the_cyclic_collector(
     kind: Callable[[Deferred[Any]], Any], fails: bool, unheard_of: UnheardOf
 ) -> None:
     async def once() -> weakref.ref[Payload]:

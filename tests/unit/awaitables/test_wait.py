@@ -148,7 +148,7 @@ def test_cancelling_the_driver_cancels_what_it_waits_for(
     run(main, unheard_of)
 
 
-def test_what_a_cancelled_deferred_fails_with_is_the_cause(unheard_of: UnheardOf) -> None:
+def test_failure_of_a_cancelled_deferred_is_the_cause(unheard_of: UnheardOf) -> None:
     async def main() -> None:
         boom = BoomError()
         source: Deferred[Any] = Deferred(lambda source: source.errback(boom))
@@ -162,7 +162,9 @@ def test_what_a_cancelled_deferred_fails_with_is_the_cause(unheard_of: UnheardOf
     run(main, unheard_of)
 
 
-def test_a_timeout_is_one_whatever_the_cancelled_deferred_comes_to(unheard_of: UnheardOf) -> None:
+def test_a_timeout_is_raised_whatever_the_cancelled_deferred_fires_with(
+    unheard_of: UnheardOf,
+) -> None:
     async def main() -> None:
         def last_word(source: Deferred[Any]) -> None:
             source.callback(words.pop())

@@ -110,7 +110,7 @@ def test_without_deadlines_there_is_no_timer(loop: FakeLoop) -> None:
     assert not item.expired
 
 
-def test_a_deadline_that_is_set_again_counts_alone(loop: FakeLoop) -> None:
+def test_setting_a_deadline_again_replaces_it(loop: FakeLoop) -> None:
     deadlines = Deadlines(loop, lambda: None)
     item, other = Item(), Item()
     deadlines.set(item, 1.0)
@@ -123,7 +123,7 @@ def test_a_deadline_that_is_set_again_counts_alone(loop: FakeLoop) -> None:
     assert loop.due() == [4.0]
 
 
-def test_what_has_come_in_time_is_read_before_anything_expires(loop: FakeLoop) -> None:
+def test_sockets_are_read_before_anything_expires(loop: FakeLoop) -> None:
     item = Item()
     deadlines = Deadlines(loop, lambda: deadlines.clear(item))
     deadlines.set(item, 1.0)
@@ -132,7 +132,7 @@ def test_what_has_come_in_time_is_read_before_anything_expires(loop: FakeLoop) -
     assert not loop.due()
 
 
-def test_what_expires_may_set_a_deadline(loop: FakeLoop) -> None:
+def test_expired_item_may_set_a_new_deadline(loop: FakeLoop) -> None:
     deadlines = Deadlines(loop, lambda: None)
     item = Item()
     item.then = lambda: deadlines.set(item, 1.0)
@@ -148,7 +148,7 @@ def keep(cache: Cache, name: bytes, ttl: int, *addresses: str) -> None:
     cache.put((name, 1), Answer(0, addresses, ttl=ttl))
 
 
-def test_an_answer_is_kept_for_its_time(loop: FakeLoop) -> None:
+def test_an_answer_is_cached_for_its_time_to_live(loop: FakeLoop) -> None:
     cache = Cache(10)
     keep(cache, b"a", 5, "10.0.0.1")
     keep(cache, b"b", 0, "10.0.0.2")
@@ -160,7 +160,7 @@ def test_an_answer_is_kept_for_its_time(loop: FakeLoop) -> None:
     assert not len(cache)
 
 
-def test_no_answer_is_kept_for_ever(loop: FakeLoop) -> None:
+def test_no_answer_is_cached_for_ever(loop: FakeLoop) -> None:
     cache = Cache(10)
     keep(cache, b"a", 0x7FFFFFFF, "10.0.0.1")
     keep(cache, b"denied", 0x7FFFFFFF)
@@ -184,7 +184,7 @@ def test_the_oldest_answers_go_first(size: int, kept: list[bytes], loop: FakeLoo
 # -- servers ------------------------------------------------------------------------------------
 
 
-def test_a_silent_server_comes_last_until_its_time_has_passed(loop: FakeLoop) -> None:
+def test_a_silent_server_comes_last_until_it_is_due_for_retry(loop: FakeLoop) -> None:
     first, second = servers = [Server(("127.0.0.1", 53)), Server(("::1", 53))]
     first.missed(loop.now)
     assert in_order(servers, rotate=False) == [second, first]
@@ -196,7 +196,7 @@ def test_a_silent_server_comes_last_until_its_time_has_passed(loop: FakeLoop) ->
     assert in_order(servers, rotate=False) == [first, second]
 
 
-def test_one_lost_answer_is_no_silence(loop: FakeLoop) -> None:
+def test_one_lost_answer_does_not_make_a_server_silent(loop: FakeLoop) -> None:
     server = Server(("127.0.0.1", 53))
     asked_at = loop.now
     loop.advance(0.5)
@@ -205,7 +205,7 @@ def test_one_lost_answer_is_no_silence(loop: FakeLoop) -> None:
     assert not server.is_silent
 
 
-def test_rotation_begins_anywhere() -> None:
+def test_rotation_begins_with_a_random_server() -> None:
     servers = [Server((f"10.0.0.{number}", 53)) for number in range(3)]
     orders = [in_order(servers, rotate=True) for _ in range(100)]
     assert {order[0].address for order in orders} == {server.address for server in servers}
@@ -242,7 +242,7 @@ def test_a_long_hosts_file_is_read_between_the_turns_of_the_loop(
     assert table.find(b"n49999.test", 0) == ["10.0.0.1"]
 
 
-def test_a_file_that_changes_meanwhile_is_read_anew(loop: FakeLoop, tmp_path: Path) -> None:
+def test_a_file_that_changes_while_it_is_read_is_read_again(loop: FakeLoop, tmp_path: Path) -> None:
     path = tmp_path / "hosts"
     path.write_text("".join(f"10.0.0.1 n{number}.test\n" for number in range(50_000)))
     source = HostsSource(loop, str(path))

@@ -52,7 +52,7 @@ def conf(text: str, **environ: str) -> ResolvConf:
         ("nameservers 10.0.0.1", None),
     ],
 )
-def test_a_server_is_given_by_its_address(line: str, expected: object) -> None:
+def test_a_server_has_to_be_given_by_its_address(line: str, expected: object) -> None:
     assert conf(line).nameservers == (() if expected is None else (expected,))
 
 
@@ -96,7 +96,7 @@ def test_options_have_their_limits_and_the_environment_goes_last() -> None:
     assert not conf("options timeout:junk ndots\n").timeout
 
 
-def test_what_the_file_leaves_open_stays_open() -> None:
+def test_unset_options_stay_unset() -> None:
     found = conf("options rotate\n")
     assert (found.ndots, found.timeout, found.attempts) == (1, None, None)
 
@@ -219,7 +219,7 @@ def test_a_file_is_read_when_it_has_changed(tmp_path: Path) -> None:
     assert (file.value(), read) == (b"", [b"", b"one", b""])
 
 
-def test_a_file_that_hardly_changes_is_looked_at_seldom(
+def test_a_file_with_an_interval_is_checked_rarely(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]

@@ -48,7 +48,7 @@ def test_what_the_c_library_asks_for_is_asked_for(host: str) -> None:
         b"caf\xc3\xa9.test",
     ],
 )
-def test_what_is_no_host_name_is_not_asked_for(host: str | bytes) -> None:
+def test_invalid_host_names_are_not_asked_for(host: str | bytes) -> None:
     assert not parse_name(host).is_askable
     assert candidates(parse_name(host), ResolvConf()) == []
 
@@ -105,7 +105,7 @@ def test_a_short_name_is_looked_for_in_each_domain(
     assert names(host, conf) == expected
 
 
-def test_a_name_that_is_too_long_with_a_domain_is_asked_for_without() -> None:
+def test_a_domain_that_makes_a_name_too_long_is_left_out() -> None:
     host = ".".join(["x" * 60] * 4)
     conf = ResolvConf(search=(b"y" * 30,), ndots=9)
     assert candidates(parse_name(host), conf) == [to_wire(host.encode())]
@@ -121,7 +121,7 @@ HOSTS: list[Any] = [
 
 @pytest.mark.parametrize("family", [UNSPEC, INET, INET6])
 @pytest.mark.parametrize("host", HOSTS)
-def test_a_literal_is_what_getaddrinfo_makes_of_it(host: Any, family: int) -> None:
+def test_literals_are_read_as_by_getaddrinfo(host: Any, family: int) -> None:
     def system() -> list[Any]:
         infos = socket.getaddrinfo(host, 80, family, socket.SOCK_STREAM)
         return [(info[0], info[4]) for info in infos]
@@ -139,12 +139,12 @@ def outcome(read: Callable[[], Any]) -> Any:
 @pytest.mark.parametrize(
     "host", ["test", "256.1.1.1", "1.2.3.4.5", "1.2.3.08", "1.2.3.4.", "1.2.3.4 ", "4294967296"]
 )
-def test_what_only_looks_like_a_literal_is_a_name(host: str) -> None:
+def test_near_literals_are_names(host: str) -> None:
     assert literal(host, 80, UNSPEC) is None
 
 
 @pytest.mark.parametrize("host", ["1:2:3", "fe80::1%none", "a:b", "[::1]"])
-def test_what_has_a_colon_can_only_be_a_literal(host: str) -> None:
+def test_a_host_with_a_colon_has_to_be_a_literal(host: str) -> None:
     with pytest.raises(socket.gaierror, match=r"Name or service not known.*" + host[-2:-1]):
         literal(host, 80, UNSPEC)
 
@@ -165,7 +165,7 @@ def test_a_port_is_a_number_or_a_service(port: Any, number: int) -> None:
 
 
 @pytest.mark.parametrize("port", [-1, 65536, "65536", "-1", "nosuch", "0x50", "é"])
-def test_what_is_no_port_is_named_in_the_error(port: Any) -> None:
+def test_invalid_port_is_named_in_the_error(port: Any) -> None:
     with pytest.raises(socket.gaierror, match=str(port)) as raised:
         port_number(port)
     assert raised.value.errno == socket.EAI_SERVICE
@@ -177,7 +177,7 @@ def test_a_port_of_another_type_is_refused(port: Any) -> None:
         port_number(port)
 
 
-def test_a_port_in_the_place_of_the_family_is_told_from_it() -> None:
+def test_a_port_in_place_of_the_family_is_refused_with_the_fix() -> None:
     with pytest.raises(ValueError, match=r"80 was taken for an address family.*port=80") as raised:
         check_family(80)
     assert isinstance(raised.value, socket.gaierror)
@@ -232,7 +232,7 @@ def test_an_option_of_a_wrong_value_is_named(name: str, value: object) -> None:
         Settings.of({name: value})
 
 
-def test_a_server_by_its_name_is_an_error_of_addresses() -> None:
+def test_a_server_given_by_name_is_an_address_error() -> None:
     with pytest.raises(AddressError, match="localhost") as raised:
         Settings.of({"servers": [("localhost", 53)]})
     assert isinstance(raised.value, OSError)

@@ -91,7 +91,7 @@ def test_the_order_follows_the_rules(
     [OwnAddress(is_deprecated=True), OwnAddress(is_native=False)],
     ids=["3: deprecated", "7: tunnel"],
 )
-def test_what_is_known_of_the_source_counts(worse: OwnAddress, network: Network) -> None:
+def test_properties_of_the_source_count(worse: OwnAddress, network: Network) -> None:
     network.sources = {"2001:db8:1::1": "2001:db8:1::2", "2001:db8:2::1": "2001:db8:2::2"}
     network.own = {"2001:db8:1::2": worse}
     assert network.order("2001:db8:1::1", "2001:db8:2::1") == ["2001:db8:2::1", "2001:db8:1::1"]
@@ -113,7 +113,7 @@ def test_ipv4_prefixes_count_within_a_network_only(network: Network) -> None:
     ]
 
 
-def test_what_is_equal_stays_as_it_came(network: Network) -> None:
+def test_equal_addresses_keep_their_order(network: Network) -> None:
     addresses = ["198.51.100.9", "198.51.100.1", "198.51.100.5"]
     network.sources = dict.fromkeys(addresses, "10.0.0.1")
     assert network.order(*addresses) == addresses
@@ -129,14 +129,14 @@ def test_gai_conf_may_put_ipv4_first(network: Network) -> None:
     assert network.order(*reversed(both), policy=policy) == both
 
 
-def test_one_address_costs_nothing_and_hundreds_no_more(network: Network) -> None:
+def test_few_and_too_many_addresses_are_not_put_in_order(network: Network) -> None:
     many = [f"10.0.{number >> 8}.{number & 255}" for number in range(501)]
     assert network.order(*many) == many
     assert network.order("10.0.0.1") == ["10.0.0.1"]
     assert not network.probed
 
 
-def test_an_order_is_kept_for_a_second(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_order_is_cached_for_a_second(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     orderer = order.Orderer(DEFAULT_POLICY)

@@ -30,7 +30,7 @@ def read(data: bytes, name: bytes = NAME, kind: int = A) -> Answer | None:
     return read_answer(data, name, kind)
 
 
-def test_a_question_is_what_rfc_1035_and_6891_say() -> None:
+def test_a_question_has_the_form_of_rfc_1035_and_6891() -> None:
     header = bytes.fromhex("1234 0100 0001 0000 0000 0001")
     question = NAME + b"\0\x1c\0\1"
     edns = b"\0" + struct.pack("!HHIH", OPT, 1232, 0, 0)
@@ -68,7 +68,7 @@ def test_aliases_are_followed_in_any_order_and_case() -> None:
     assert read(message(NAME, answers=records)) == Answer(0, ("10.1.2.3",), ttl=5)
 
 
-def test_an_alias_without_an_address_tells_where_to_ask() -> None:
+def test_an_alias_without_an_address_gives_the_name_to_ask_for() -> None:
     answer = read(message(NAME, answers=(record(QUESTION, CNAME, wire("a.test")),)))
     assert answer == Answer(0, alias=wire("a.test"))
 
@@ -82,16 +82,16 @@ def test_aliases_in_a_circle_lead_to_the_name_itself() -> None:
 
 
 @pytest.mark.parametrize(("ttl", "minimum"), [(60, 300), (300, 60)])
-def test_a_denial_is_good_for_the_shorter_time_of_its_zone(ttl: int, minimum: int) -> None:
+def test_a_denial_is_cached_for_the_shorter_time_of_its_zone(ttl: int, minimum: int) -> None:
     data = message(NAME, authorities=(soa(ttl, minimum),), flags=0x8183)
     assert read(data) == Answer(3, ttl=60)
 
 
-def test_a_denial_without_a_zone_is_good_for_no_time() -> None:
+def test_a_denial_without_a_zone_is_not_cached() -> None:
     assert read(message(NAME, flags=0x8183)) == Answer(3)
 
 
-def test_a_time_that_makes_no_sense_is_none() -> None:
+def test_a_time_to_live_out_of_range_is_zero() -> None:
     data = message(NAME, answers=(record(QUESTION, A, b"\1\2\3\4", ttl=0x80000000),))
     assert read(data) == Answer(0, ("1.2.3.4",), ttl=0)
 
@@ -113,7 +113,7 @@ def test_what_is_truncated_is_not_read() -> None:
     [(0x8100, True), (0x8180, False), (0x8500, False), (0x8103, False)],
     ids=["knows nothing", "asks others", "is authoritative", "denies"],
 )
-def test_a_lame_server_knows_nothing_and_asks_nobody(flags: int, is_lame: bool) -> None:
+def test_a_lame_server_does_not_know_the_name_nor_ask_others(flags: int, is_lame: bool) -> None:
     answer = read(message(NAME, flags=flags))
     assert answer is not None
     assert answer.is_lame == is_lame
@@ -124,7 +124,7 @@ def test_another_case_of_the_question_is_noticed() -> None:
     assert answer == Answer(0, ("10.1.2.3",), ttl=300, keeps_case=False)
 
 
-def test_a_server_that_could_not_read_the_question_need_not_repeat_it() -> None:
+def test_an_error_without_the_question_is_accepted() -> None:
     assert read(b"\x12\x34" + struct.pack("!5H", 0x8181, 0, 0, 0, 0)) == Answer(1)
     assert read(b"\x12\x34" + struct.pack("!5H", 0x8180, 0, 0, 0, 0)) is None
 
@@ -142,7 +142,7 @@ def test_a_server_that_could_not_read_the_question_need_not_repeat_it() -> None:
     ],
     ids=["empty", "no header", "cut", "a question", "a notification", "other name", "other type"],
 )
-def test_what_is_no_reply_to_the_question_is_passed_over(data: bytes) -> None:
+def test_replies_to_other_questions_are_ignored(data: bytes) -> None:
     assert read(data) is None
 
 
@@ -163,7 +163,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN.keys())
-def test_what_is_broken_is_refused(data: bytes) -> None:
+def test_malformed_records_are_refused(data: bytes) -> None:
     with pytest.raises(WireError):
         read(data)
 
@@ -236,7 +236,7 @@ SECTIONS = st.lists(RECORDS, max_size=4).map(tuple)
     st.builds(message, st.just(NAME), st.just(A), SECTIONS, SECTIONS, SECTIONS),
     st.lists(st.tuples(st.integers(0, 300), st.integers(0, 255)), max_size=3),
 )
-def test_no_message_does_any_harm(data: bytes, changes: list[tuple[int, int]]) -> None:
+def test_malformed_messages_do_no_harm(data: bytes, changes: list[tuple[int, int]]) -> None:
     changed = bytearray(data)
     for place, byte in changes:
         changed[place % len(changed)] = byte
@@ -249,5 +249,5 @@ def test_no_message_does_any_harm(data: bytes, changes: list[tuple[int, int]]) -
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=100))
-def test_no_noise_does_any_harm(noise: bytes) -> None:
+def test_random_bytes_do_no_harm(noise: bytes) -> None:
     assert read(noise) in {None, Answer(noise[3] & 15 if len(noise) > 3 else 0)}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("debug", [False, True])
-def test_dropped_call_is_as_a_cancelled_one(
+def test_dropped_call_behaves_as_a_cancelled_one(
     timers: HeapTimers, monkeypatch: pytest.MonkeyPatch, debug: bool
 ) -> None:
     monkeypatch.setattr(DelayedCall, "debug", debug)
@@ -99,7 +99,7 @@ def test_reconnecting_factory_stops_trying(timers: HeapTimers) -> None:
     assert timers.getDelayedCalls() == []
 
 
-def test_holder_is_let_through_once(timers: HeapTimers) -> None:
+def test_first_cancel_by_twisted_does_not_raise(timers: HeapTimers) -> None:
     waiting: Deferred[None] = deferLater(timers, 60)
     (call,) = timers.getDelayedCalls()
     timers.timed_calls.drop()

@@ -230,7 +230,7 @@ def told_by_us(loop: str, *scenario: Any, talk: type[Talk], scene: Scene) -> Any
 @pytest.mark.parametrize("loop", OURS)
 @pytest.mark.parametrize("talk", [Talk, HalfCloseable, Later, LaterHalfCloseable])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_last_words_and_end_as_on_twisteds_own_reactor(
+def test_last_data_and_end_are_as_on_twisteds_own_reactor(
     family: str, talk: type[Talk], loop: str
 ) -> None:
     for scene in SCENES:
@@ -252,7 +252,7 @@ def test_all_that_has_arrived_is_delivered(family: str) -> None:
             assert seen[0] == len(MANY_WORDS) + greeting, (scene.__name__, end.__name__)
 
 
-def test_peer_that_only_talks_does_not_hold_the_connection() -> None:
+def test_peer_that_only_sends_does_not_keep_the_connection_open() -> None:
     """On a UNIX socket, one that reads no more can go on for ever."""
     scenario = "UNIX", LAST_WORDS, reads_no_more
     right = told_by_twisted(*scenario, talk=Talk, scene=writes)

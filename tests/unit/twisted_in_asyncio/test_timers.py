@@ -165,7 +165,7 @@ def test_call_is_over_while_it_runs(either: Timers) -> None:
     assert errors == ["already called"]
 
 
-def test_error_of_a_call_is_logged_and_spares_the_others(
+def test_error_of_a_call_is_logged_and_other_calls_run(
     either: Timers, failures: list[BaseException]
 ) -> None:
     ran: list[str] = []
@@ -176,7 +176,7 @@ def test_error_of_a_call_is_logged_and_spares_the_others(
     assert [type(failure) for failure in failures] == [ZeroDivisionError]
 
 
-def test_error_of_a_threads_call_is_logged_and_spares_the_others(
+def test_error_of_a_threads_call_is_logged_and_other_calls_run(
     either: Timers, failures: list[BaseException]
 ) -> None:
     ran: list[str] = []
@@ -199,12 +199,12 @@ def test_threads_call_that_a_threads_call_makes_waits_for_the_next_pass(either: 
     assert ran == ["outer", "inner"]
 
 
-def test_debug_tells_where_a_call_was_made(
+def test_debug_mode_shows_where_a_call_was_made(
     either: Timers, failures: list[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(DelayedCall, "debug", True)
     call = either.callLater(0, lambda: 1 / 0)
-    assert "test_debug_tells_where_a_call_was_made" in repr(call)
+    assert "test_debug_mode_shows_where_a_call_was_made" in repr(call)
     either.runUntilCurrent()
     assert len(failures) == 1
 
@@ -220,7 +220,7 @@ def test_calls_for_the_same_time_run_in_the_order_of_making(timers: HeapTimers) 
     assert ran == list(range(100))
 
 
-def test_timeout_tells_when_the_next_call_is_due(timers: HeapTimers, clock: FakeClock) -> None:
+def test_timeout_is_when_the_next_call_is_due(timers: HeapTimers, clock: FakeClock) -> None:
     assert timers.timeout() is None
     first, second = timers.callLater(2, nothing), timers.callLater(5, nothing)
     assert timers.timeout() == 2
@@ -245,7 +245,7 @@ def test_timeout_is_what_a_poll_can_take(timers: HeapTimers) -> None:
 
 @pytest.mark.parametrize("make", ["callLater", "callFromThread"])
 @pytest.mark.parametrize("reason", [KeyboardInterrupt, SystemExit])
-def test_reason_to_end_leaves_the_pass_and_loses_nothing(
+def test_interrupt_leaves_the_pass_and_no_call_is_lost(
     timers: HeapTimers, make: str, reason: type[BaseException]
 ) -> None:
     ran: list[str] = []

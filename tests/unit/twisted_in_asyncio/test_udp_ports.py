@@ -87,7 +87,7 @@ def test_as_on_twisteds_own_reactor() -> None:
 
 
 @pytest.mark.parametrize("address", ["10.1.2.3", "10.1.2.300", "name", "::1", ""])
-def test_a_remembered_address_is_what_it_was(address: str) -> None:
+def test_a_cached_address_check_keeps_its_result(address: str) -> None:
     for _ in range(2):
         assert datagrams._is_ipv4(address) == (address == "10.1.2.3")
         assert datagrams._is_ipv6(address) == (address == "::1")
