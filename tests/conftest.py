@@ -1,4 +1,4 @@
-"""What every test may ask of the process it runs in: that it is left as it was found."""
+"""Checks that tests leave the process as they found it, and log no errors."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from zope.interface import implementer
 ERROR_LOGS = ("asyncio", "concurrent.futures", "tornado.application", "tornado.general")
 DESCRIPTORS = Path("/proc/self/fd" if sys.platform == "linux" else "/dev/fd")
 
-# What a shell starts in the background has SIGINT ignored, what nohup starts SIGHUP; and so has
-# every child.
+# A process that a shell starts in the background ignores SIGINT, one under nohup SIGHUP; and so do
+# its children.
 for number, default in (
     (signal.SIGINT, signal.default_int_handler),
     (signal.SIGHUP, signal.SIG_DFL),
@@ -34,7 +34,7 @@ for number, default in (
         signal.signal(number, default)
 
 
-#: Lanes of their own: these need more than the rest, and are collected only where they are named.
+#: Lanes of their own: they need more than the rest, and are collected only if they are named.
 LANES = ("tests/gui",)
 
 
@@ -47,7 +47,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @implementer(ILogObserver)
 class LoggedErrors(logging.Handler):
-    """Errors that were logged and not taken back; they fail the test."""
+    """The errors that were logged; those that a test does not take fail it."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -67,7 +67,7 @@ class LoggedErrors(logging.Handler):
         self.found.append(f"twisted: {formatEvent(event)}\n{trace}")
 
     def take(self, part: str) -> list[str]:
-        """Take back, and give, the errors that hold ``part``."""
+        """Remove the errors that contain ``part``, and return them."""
         gc.collect()
         taken = [error for error in self.found if part in error]
         self.found = [error for error in self.found if part not in error]
@@ -82,7 +82,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module")
 def _warmed_up() -> None:
-    """What the libraries open once a process, and keep, is open before the first test of a file."""
+    """Make the libraries open what they open once in a process and keep."""
     asyncio.set_event_loop(None)  # or Python before 3.12 makes one at the first use
     uvloop.new_event_loop().close()
     twisted.internet.tcp._reservedFD.reserve()
@@ -132,7 +132,7 @@ class Holdings:
         )
 
     def more_than(self, before: Holdings) -> list[str]:
-        """What is held now and was not before, a line each."""
+        """What is held now and was not before, one line each."""
         fds = self.descriptors.items() - before.descriptors.items()
         calls = self.delayed_calls.keys() - before.delayed_calls.keys()
         return [
@@ -153,7 +153,7 @@ def _target(path: Path) -> str | None:
     try:
         return str(path.readlink())
     except FileNotFoundError:
-        return None  # the one by which the directory was read
+        return None  # the descriptor of the listing itself
     except OSError:
         return "?"  # macOS has no links here
 

@@ -1,4 +1,4 @@
-"""An asyncio loop that runs within its own callbacks, as those of GUIs do; without a GUI."""
+"""An asyncio loop that can run within its own callbacks, as GUI loops do; without a GUI."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ PATIENCE = 10.0
 
 
 class DialogLoop(SelectorLoop):
-    """CPython's own, with an iteration that may be nested."""
+    """CPython's loop, with an iteration that may be nested."""
 
     def run_forever(self) -> None:
-        """As CPython's; that it is another's tells that it may be nested."""
+        """As CPython's. That it is overridden marks the loop as one that may be nested."""
         super().run_forever()
 
     def open_dialog(self, closed: Callable[[], bool]) -> None:
@@ -37,7 +37,7 @@ class DialogLoop(SelectorLoop):
             self._ready.append(timer)
         for _ in range(len(self._ready)):
             if not self._ready:
-                break  # a nested iteration has run them
+                break  # a nested iteration may have run them
             handle: asyncio.Handle = self._ready.popleft()
             if not handle.cancelled():
                 handle._run()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class World:
-    """A guest in a host; ``ran`` is what the guest's work and the host's have done, in order."""
+    """A guest in a host; ``ran`` lists the work of both in the order in which it ran."""
 
     def __init__(self, *, raises: bool = False, max_rounds: int = MAX_ROUNDS) -> None:
         self.clock = FakeClock()
@@ -40,7 +40,7 @@ def from_another_thread(function: Callable[[], object]) -> None:
 
 
 def schedule_for_ever(world: World, seconds: float = 0.0) -> None:
-    """Give the guest work that takes ``seconds`` and leaves more of its kind behind."""
+    """Give the guest work that takes ``seconds`` and schedules itself again."""
 
     def work() -> None:
         world.clock.advance(seconds)

@@ -1,8 +1,8 @@
-"""A clock, a host and a guest of no framework: all that the engine needs, and all under control.
+"""A clock, a host and a guest without a framework: all that the engine needs.
 
 The host is a small event loop with the order of a real one: it polls, then runs what the poll
-found. It checks by itself what no host may ever see: an exception that escapes the engine, more
-than one timer, a turn within a turn, a request in the context of an application.
+found. It checks what must never happen to a host: an exception that escapes the engine, more than
+one timer, a turn within a turn, a request in the context of an application.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class FakeClock:
 
 
 class Request:
-    """Something that the host was asked to call: once, unless it ``lasts``."""
+    """A callback that the host was asked to call: once, unless it ``lasts``."""
 
     def __init__(self, callback: Work, due: float = 0.0, *, lasts: bool = False) -> None:
         self.callback = callback
@@ -52,19 +52,19 @@ class Request:
 
 
 def asked(callback: Work, due: float = 0.0, *, lasts: bool = False) -> Request:
-    """What the engine asks for; a real host would keep the context that it is asked in."""
+    """A request of the engine; a real host would keep the context of the request."""
     assert not copy_context(), "a request in the context of an application"
     return Request(callback, due, lasts=lasts)
 
 
 class FakeHost:
-    """An event loop that runs a pass at a time; also a pass within a pass.
+    """An event loop that is run one pass at a time; passes may be nested.
 
     Args:
-        clock: What its timers go by.
+        clock: The clock of its timers.
         raises: Whether ``interrupt`` raises its reason, as an asyncio loop does, or keeps it, as a
             reactor does.
-        nests: Whether it tells that it can run a pass within a pass.
+        nests: Whether it says that passes can be nested.
         recurses: Whether it calls a watch whose callback has not returned, as asyncio's loops do;
             those of GUIs do not.
     """
@@ -124,7 +124,7 @@ class FakeHost:
 
     def interrupt(self, reason: BaseException) -> None:
         if isinstance(reason, AssertionError):
-            raise reason  # a test's own, from within a turn
+            raise reason  # of the test itself, from within a turn
         self.reasons.append(reason)
         self.interrupted()
         if self.raises:
@@ -158,7 +158,7 @@ class FakeHost:
     # Running
 
     def add_own(self, work: Work) -> Request:
-        """Give the host work of its own; ``done`` tells whether it has run."""
+        """Give the host work of its own; ``done`` says whether it has run."""
         self.own.append(Request(work))
         return self.own[-1]
 
@@ -173,7 +173,7 @@ class FakeHost:
             self._run(request)
 
     def run_until_idle(self, limit: int) -> int:
-        """Run passes until a poll would block; how many that took.
+        """Run passes until a poll would block; return how many.
 
         Raises:
             AssertionError: It is more than ``limit``: a busy loop.
@@ -201,7 +201,7 @@ class FakeHost:
         return readable + due + self.pending() + self.called_from_threads() + own
 
     def _run(self, request: Request) -> None:
-        """Run what a nested pass has not run, and that was not cancelled, since it was found."""
+        """Run what was found, unless a nested pass has run it or it was cancelled."""
         if not request.is_live():
             return
         request.done = not request.lasts
@@ -214,7 +214,7 @@ class FakeHost:
 
 
 class GuestTimer:
-    """A timer of the guest; it is moved by setting ``due``."""
+    """A timer of the guest; setting ``due`` moves it."""
 
     def __init__(self, due: float, work: Work) -> None:
         self.due = due
@@ -225,8 +225,8 @@ class FakeGuest:
     """A loop with ready work, I/O and timers; like a real one it wakes on work from outside.
 
     Args:
-        clock: What its timers go by.
-        nests: Whether its turn can be suspended for others within it.
+        clock: The clock of its timers.
+        nests: Whether its turn can be suspended for nested turns.
     """
 
     FD = 7
@@ -237,7 +237,7 @@ class FakeGuest:
         self.fd = self.FD
         self.embedding: Embedding | None = None
         self.ready: deque[Work] = deque()
-        #: What the present turn has yet to run.
+        #: The work that the present turn has not run yet.
         self.batch: deque[Work] = deque()
         self.io: deque[Work] = deque()
         self.timers: list[GuestTimer] = []
@@ -287,7 +287,7 @@ class FakeGuest:
         self._wake()
 
     def receive(self, work: Work) -> None:
-        """Have ``work`` run as I/O does: nothing but the descriptor tells of it."""
+        """Have ``work`` run as I/O does: only the descriptor shows it."""
         self.io.append(work)
 
     def call_later(self, delay: float, work: Work) -> GuestTimer:
@@ -301,7 +301,7 @@ class FakeGuest:
         self._wake()
 
     def cancel(self, timer: GuestTimer) -> None:
-        """Without a wake: what is not to be run any more needs none."""
+        """Cancel without a wake: none is needed."""
         self.timers.remove(timer)
 
     def has_work(self) -> bool:

@@ -1,4 +1,4 @@
-"""What private names the package uses, and on what: read from its text and its classes."""
+"""Finds the private names that the package uses, and on what, in its source and classes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PACKAGE = ROOT / "triloop"
 #: Documented, in spite of their names: of ``sys``, of named tuples, and what makes an object a
 #: future for asyncio (see :func:`asyncio.isfuture`).
 PUBLIC = {"_getframe", "_replace", "_asyncio_future_blocking"}
-#: What gets and sets attributes by name.
+#: Functions that get and set attributes by name.
 _BY_NAME = {"getattr", "hasattr", "setattr", "delattr"}
 
 
@@ -32,7 +32,7 @@ def sources() -> list[Path]:
 
 
 def is_layer(path: Path) -> bool:
-    """Whether it is one of those that may use what others keep private."""
+    """Whether a module may use private names of other libraries."""
     return PACKAGE / "private" in path.parents
 
 
@@ -57,7 +57,7 @@ def _is_own(node: ast.expr) -> bool:
 
 
 def attributes(node: ast.AST) -> Iterator[tuple[ast.expr, str, int]]:
-    """Each private attribute that is used: on what, its name, and the line."""
+    """Each use of a private attribute: the object, the name and the line."""
     for one in ast.walk(node):
         if isinstance(one, ast.Attribute) and is_private(one.attr):
             yield one.value, one.attr, one.lineno
@@ -116,7 +116,7 @@ def names_of(kind: type) -> frozenset[str]:
 def inherited_names(kind: type) -> set[str]:
     """The private names that a class has from classes of other libraries.
 
-    One that is there to be mixed in has those, too, that are beside it where it is.
+    A mix-in also has those of the classes that it is mixed with.
     """
     mixing: list[type] = type.__subclasses__(kind)
     names: set[str] = set().union(*(inherited_names(one) for one in mixing if _is_ours(one)))

@@ -1,6 +1,6 @@
-"""A dialog that a callback opens: Twisted goes on while it is open, as on its own reactor.
+"""Dialogs opened by callbacks: Twisted goes on while one is open, as on its own reactor.
 
-What happens in a dialog is played on AsyncioSelectorReactor too, which tells what is right.
+The same dialogs are run on AsyncioSelectorReactor, which is the oracle.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Program:
         return far
 
     def run(self, *events: str) -> list[str]:
-        """Run until all of ``events`` were seen; all that was seen."""
+        """Run until all of ``events`` were seen; return all that was seen."""
 
         self.loop.call_soon(self._look, set(events), self.loop.time() + 2 * PATIENCE)
         self.loop.run_forever()
@@ -78,7 +78,7 @@ class Program:
 
 
 class Speaker(Protocol):
-    """Calls ``hear`` with the program and what it hears."""
+    """Calls ``hear`` with the program and the data."""
 
     transport: Any
 
@@ -139,7 +139,7 @@ def by_data(program: Program, call: Callable[[], None]) -> None:
 
 
 def by_end(program: Program, call: Callable[[], None]) -> None:
-    """As the user is asked whether to connect again."""
+    """Ask the user whether to connect again."""
     protocol = Protocol()
     protocol.connectionLost = lambda reason=None: call()  # type: ignore[method-assign]
     program.pair(protocol).close()
@@ -159,7 +159,7 @@ def opener(request: pytest.FixtureRequest) -> Any:
 
 
 def test_everything_goes_on_in_a_dialog(program: Program, opener: Any) -> None:
-    """Timers of before and of the dialog, other connections, threads and their results."""
+    """Timers from before and from in the dialog, other connections, threads and their results."""
     reactor = program.reactor
     echo = program.pair(Speaker(lambda speaker, data: speaker.transport.write(data)))
 
@@ -185,7 +185,7 @@ def test_everything_goes_on_in_a_dialog(program: Program, opener: Any) -> None:
 
 @pytest.mark.parametrize("others", [by_timer, by_thread])
 def test_calls_that_are_due_run_in_the_dialog_and_once(others: Any) -> None:
-    """On Twisted's own it waits for the end of the dialog."""
+    """On Twisted's own reactor they wait for the end of the dialog."""
     with ours() as program:
         check_what_is_due_behind(program, others)
 
@@ -219,7 +219,7 @@ def test_writes_before_the_dialog_are_sent(program: Program) -> None:
         program.reactor.callFromThread(program.see, "sent")
 
     far = program.pair(Speaker(hear))
-    for _ in range(2):  # after the first answer, the next ones go the short way
+    for _ in range(2):  # after the first answer, the next ones take the short path
         far.send(b"first")
         program.reactor.callInThread(
             lambda: far.recv(5) and program.reactor.callFromThread(program.see, "warm")
@@ -287,7 +287,7 @@ def test_dialog_within_a_dialog(program: Program, opener: Any) -> None:
 
 
 def test_other_connections_of_the_same_poll(program: Program) -> None:
-    """Some are read in the dialog, and some are closed there: each once."""
+    """Some are read in the dialog and some are closed there, each once."""
 
     def hear(speaker: Speaker, data: bytes) -> None:
         program.see(data.decode())
@@ -330,7 +330,7 @@ class Pipe:
 
 
 def test_stale_poll_results_are_dropped_after_a_dialog() -> None:
-    """A descriptor that was lost in the dialog has the number of another file by then."""
+    """The number of a descriptor that was closed in the dialog belongs to another file by then."""
     with ours() as program:
         late: list[Pipe] = []
 

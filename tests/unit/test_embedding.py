@@ -1,4 +1,4 @@
-"""The engine, rule by rule: attached or not, idle, and its timer."""
+"""The engine: attached or not, idle, and its timer."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_attach_again_goes_on_where_detach_left(world: World) -> None:
 
 
 def test_detach_in_a_host_callback_between_poll_and_turn(world: World) -> None:
-    """The poll has found the guest readable already; it must not be turned any more."""
+    """The poll has already found the guest readable, but it must not be turned any more."""
     world.guest.receive(world.note("data"))
     world.host.add_own(world.embedding.detach)
     world.host.run_pass(backwards=True)
@@ -187,7 +187,7 @@ def test_timer_of_another_thread(world: World) -> None:
 
 
 def test_threads_are_those_of_the_last_attach(world: World) -> None:
-    """What was the host's own thread is another one after a move to a new thread."""
+    """After a move to a new thread, the old thread counts as another one."""
     world.embedding.detach()
     from_another_thread(world.embedding.attach)
     world.host.run_pass()

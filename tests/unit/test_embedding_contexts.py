@@ -1,4 +1,4 @@
-"""What the engine asks of a host, it asks in an empty context: the fake host checks that."""
+"""The engine calls the host in an empty context; the fake host checks that."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_requests_to_the_host_carry_an_empty_context() -> None:
 
 
 def ask_for_all() -> tuple[int, int, int, int]:
-    """Have the engine ask for all that it can, in the context of an application."""
+    """Make the engine call all methods of the host, in the context of an application."""
     clock = FakeClock()
     host, guest = FakeHost(clock), FakeGuest(clock)
     host.readable = guest.is_readable
@@ -49,7 +49,7 @@ def ask_for_all() -> tuple[int, int, int, int]:
 
 
 def test_request_that_interrupts_another() -> None:
-    """As a signal handler does that wakes the engine while that asks for something."""
+    """As by a signal handler that wakes the engine in the middle of a request."""
     clock = FakeClock()
 
     class InterruptedHost(FakeHost):

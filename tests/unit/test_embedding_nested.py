@@ -1,4 +1,4 @@
-"""The engine, rule by rule: native loops that the guest's own work runs."""
+"""The engine: native loops that are run by the guest's own work."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_nested_loop_runs_the_hosts_own_work(world: World) -> None:
 
 
 def test_nested_loop_refused_twice(world: World) -> None:
-    """A poll of before the refusal may still deliver what it found."""
+    """A poll from before the refusal may still deliver its result."""
 
     def dialog() -> None:
         (watch,) = world.host.watching()
@@ -60,7 +60,7 @@ def test_nested_loop_refused_twice(world: World) -> None:
 
 
 def test_nested_loop_with_work_that_was_woken_for(world: World) -> None:
-    """The soon of before the turn comes up in the middle of it: the work is done afterwards."""
+    """The call_soon from before the turn comes in the middle of it; the work is done afterwards."""
 
     def dialog() -> None:
         world.guest.schedule(world.note("work"))
@@ -160,7 +160,7 @@ def test_nested_loop_that_detaches_and_attaches(world: World) -> None:
 
 @pytest.fixture(params=[True, False], ids=["recursing host", "host that does not recurse"])
 def nesting(request: pytest.FixtureRequest) -> World:
-    """A host that tells that it nests, and a guest whose turn can be suspended."""
+    """A host that says that it nests, and a guest whose turn can be suspended."""
     world = World()
     world.host = FakeHost(world.clock, nests=True, recurses=request.param)
     world.guest = FakeGuest(world.clock, nests=True)
@@ -171,7 +171,7 @@ def nesting(request: pytest.FixtureRequest) -> World:
 
 
 def open_dialog(world: World, *events: Callable[[], object], left: int = 0) -> list[str]:
-    """Have the guest open a dialog in which ``events`` happen; what has run by its end."""
+    """Have the guest open a dialog in which ``events`` happen; return what has run by its end."""
     ran: list[str] = []
 
     def dialog() -> None:
@@ -315,7 +315,7 @@ def test_host_that_nests_gets_a_call_soon_with_each_turn(nesting: World) -> None
 
 
 def test_host_that_does_not_nest_gets_no_call_soon() -> None:
-    """If it nests all the same, I/O and the timer that is armed go on."""
+    """If it nests anyway, I/O and the armed timer go on."""
     world = World()
     world.guest.suspend = world.guest.suspend_turn
     world.embedding = world.guest.embedding = Embedding(world.host, world.guest, world.clock)

@@ -1,4 +1,4 @@
-"""The engine, rule by rule: a turn, what bounds it, and what leaves it."""
+"""The engine: turns, their budget, and exceptions that leave them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_readable_guest_within_its_budget_is_not_asked_again(world: World) -> No
 
 
 def test_soon_that_is_pending_serves_the_turn_that_is_over_budget(world: World) -> None:
-    """The guest is readable and awake in one pass: it still has one soon afterwards."""
+    """The guest is readable and woken in one pass: it still has one call_soon afterwards."""
     schedule_for_ever(world)
     world.guest.receive(world.note("data"))
     world.host.add_own(world.embedding.wake)
@@ -195,7 +195,7 @@ def test_reason_of_a_turn_that_detached(world: World) -> None:
 
 
 def test_guest_whose_deadline_raises_does_not_block_the_engine(world: World) -> None:
-    """Neither is the reason lost, nor does the engine believe for ever to be in a turn."""
+    """The exception is not lost, and the engine does not stay in a turn for ever."""
     broken = OSError("no clock")
 
     def work() -> None:
@@ -225,7 +225,7 @@ def test_interrupt_that_ends_the_embedding(world: World) -> None:
 
 
 def test_default_clock_is_monotonic() -> None:
-    """Without a clock of its own the engine still arms its timer as the guest wants it."""
+    """Without a clock argument the engine arms its timer by the deadline of the guest."""
     clock = FakeClock()
     host, guest = FakeHost(clock), FakeGuest(clock)
     embedding = Embedding(host, guest)

@@ -1,4 +1,4 @@
-"""The face re-exports, and does nothing else; the reference shows all of it."""
+"""The face only re-exports, and the reference documents all names."""
 
 import ast
 import importlib.metadata

@@ -69,7 +69,7 @@ def docstring_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """All modules of the package that a module imports: late and for its types only, too."""
+    """All modules of the package that a module imports, also late or for type checking only."""
     known = {name_of(one) for one in modules()}
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):

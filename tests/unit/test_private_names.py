@@ -1,4 +1,4 @@
-"""What other libraries keep private: all that is used is declared, and it is there."""
+"""The private names of other libraries: all that are used are declared, and they exist."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.unit.private_uses import (
 )
 from triloop.private.names import NAMES, PrivateName
 
-#: Names that the layer of foreign internals may use without a declaration: its own.
+#: The declared names, without their parameters.
 _BARE = {one.name.partition("(")[0] for one in NAMES}
 _INHERITED = {one.name.partition("(")[0] for one in NAMES if one.inherited}
 _LAYER = [path for path in sources() if is_layer(path)]
@@ -63,7 +63,7 @@ def _parameters(function: Any) -> str | None:
 
 
 def _assigns(holder: Any, name: str) -> bool:
-    """Whether a class, or one that it extends, sets an attribute on itself; a module on others."""
+    """Whether a class or a base of it sets an attribute on itself, or a module on any object."""
     if isinstance(holder, ModuleType):
         return f".{name} = " in inspect.getsource(holder)
     return isinstance(holder, type) and any(name in names_of(kind) for kind in holder.__mro__)

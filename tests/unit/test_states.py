@@ -1,4 +1,4 @@
-"""The table of states is true: each cell is done to a real reactor, and to Twisted's own."""
+"""The table of states: each cell is tried on a real reactor, and on Twisted's own."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ PUBLIC = [*RUNS, Event.ATTACH, Event.STOP, Event.CRASH, Event.SHUT_DOWN]
 #: States in which a run is under way.
 RUNNING = [State.RUNNING, State.STOPPING, State.WINDING, State.SHUTTING]
 CELLS = [(state, event) for state in State for event in PUBLIC]
-#: What Twisted itself knows of.
+#: The events that Twisted itself has.
 NATIVE_CELLS = [
     (state, event)
     for state in (State.RESTING, State.RUNNING, State.STOPPING, State.CRASHED, State.ENDED)
@@ -61,7 +61,7 @@ def expected(state: State, event: Event) -> Outcome:
 
 
 class Subject:
-    """A TornadoReactor that is brought into a state, and has an event happen to it there."""
+    """A TornadoReactor that is brought into a state, and gets an event there."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *, restartable: bool) -> None:
         self.loop = loop
@@ -75,7 +75,7 @@ class Subject:
         return state
 
     def outcome(self, state: State, event: Event) -> Outcome:
-        """What ``event`` leads to in ``state``."""
+        """The state that ``event`` leads to in ``state``, or its error."""
         if state in RUNNING:
             self.reactor.callWhenRunning(self.reach, state, event)
             self.reactor.run(installSignalHandlers=False)
@@ -87,7 +87,7 @@ class Subject:
         return self.seen[0]
 
     def rest_in(self, state: State) -> None:
-        """Reach a state in which nothing runs."""
+        """Bring the reactor into a state in which nothing runs."""
         if state is State.RESTING:
             self.reactor.fireSystemEvent("shutdown")
         elif state in {State.CRASHED, State.ENDED}:
@@ -96,7 +96,7 @@ class Subject:
             self.reactor.run(installSignalHandlers=False)
 
     def reach(self, state: State, event: Event) -> None:
-        """Reach a state within a run, and act there."""
+        """Bring the reactor into a state within a run, and act there."""
         if state is State.WINDING:
             self.task = self.loop.create_task(self.stubborn())
         elif state is State.SHUTTING:
@@ -109,7 +109,7 @@ class Subject:
             self.act(state, event)
 
     async def stubborn(self) -> None:
-        """Something that a stop has to wait for."""
+        """A coroutine that a stop has to wait for."""
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
@@ -128,7 +128,7 @@ class Subject:
             self.settle()
 
     def settle(self) -> None:
-        """Wait for what the event sets off, where something can come of it."""
+        """Wait for the effects of the event, if it can have any."""
         if self.loop.is_running() and self.state in {State.WINDING, State.SHUTTING}:
             self.free()
             self.reactor.addSystemEventTrigger("after", "shutdown", self.note)
@@ -208,7 +208,7 @@ def test_cell_of_the_table(
 
 
 async def left_in(reactor: Any, state: State) -> State:
-    """Leave a block whose reactor was brought into ``state`` meanwhile."""
+    """Leave a block whose reactor was brought into ``state`` in it."""
     await enter(reactor)
     if state is State.CRASHED:
         reactor.crash()
@@ -233,7 +233,7 @@ def test_last_block_leaves_it_at_rest(
 
 
 class NativeSubject:
-    """One of Twisted's own reactors, in which a state is what it remembers of its life."""
+    """One of Twisted's own reactors; its states are made of its attributes."""
 
     def __init__(self) -> None:
         self.reactor: Any = NativeReactor()
@@ -282,7 +282,7 @@ class NativeSubject:
         self.reactor.crash()
 
 
-#: What Twisted does not tell apart.
+#: States that are one in Twisted.
 SAME: dict[Outcome, Outcome] = {
     State.CRASHED: State.RESTING,
     State.WINDING: State.STOPPING,
@@ -295,7 +295,7 @@ def test_cell_of_a_native_reactor(state: State, event: Event) -> None:
     subject = NativeSubject()
     right = expected(state, event)
     if (state, event) == (State.RUNNING, Event.STOP):
-        right = State.STOPPING  # what follows is Twisted's main loop
+        right = State.STOPPING  # the rest is done by Twisted's main loop
     try:
         assert subject.outcome(state, event) is SAME.get(right, right)
     finally:

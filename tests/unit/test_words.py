@@ -1,11 +1,11 @@
-"""Words that this project does without: each has a plainer one."""
+"""Words that this project does not use: each has a plainer one."""
 
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-#: A pattern, and what to write in its place.
+#: A pattern, and what to write instead.
 PLAINER = {
     r"he|him|his": "name the code or the person",
     r"whoever|whomever|whom": "the caller, other code, the call that …",

@@ -1,4 +1,4 @@
-"""Awaitables of every kind, and what a test of them runs in."""
+"""Awaitables of every kind, and loops to test them in."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HOST = os.environ.get("TRILOOP_AWAIT_HOST", "asyncio")
 
 
 class BoomError(Exception):
-    """What these tests fail with."""
+    """The error of these tests."""
 
 
 @implementer(ILogObserver)
@@ -73,7 +73,7 @@ def failed(error: BaseException) -> Deferred[Any]:
 
 
 def outcome(deferred: Deferred[Any]) -> list[Any]:
-    """What the Deferred fires with lands in the list."""
+    """A list that gets the result of the Deferred."""
     results: list[Any] = []
     deferred.addBoth(results.append)
     return results

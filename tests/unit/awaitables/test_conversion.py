@@ -1,4 +1,4 @@
-"""Results and errors of every kind of awaitable, carried over to every other."""
+"""Results and errors are carried over from every kind of awaitable to every other."""
 
 from __future__ import annotations
 

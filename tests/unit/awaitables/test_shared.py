@@ -132,7 +132,7 @@ def test_a_subclass_of_stop_iteration_does_not_pass_for_a_result(unheard_of: Unh
 
 
 def from_afar() -> Failure:
-    """A failure as Perspective Broker makes it of what it has read: its value is text."""
+    """A failure as Perspective Broker makes it from the network: its value is text."""
     try:
         raise_boom()
     except BoomError:

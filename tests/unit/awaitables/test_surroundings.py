@@ -1,4 +1,4 @@
-"""Which loop is used, what is reported, what stays."""
+"""Which loop is used, which errors are reported, what is freed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process protocol behind a guard is as its application made it."""
+"""A guarded process protocol behaves as the protocol of the application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DNS messages, put together by hand."""
+"""Makes DNS messages by hand."""
 
 from __future__ import annotations
 

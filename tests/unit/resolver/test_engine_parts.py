@@ -1,4 +1,4 @@
-"""The parts of an engine that keep time: deadlines, the cache, a hosts file read in steps."""
+"""The parts of an engine that depend on time: deadlines, cache, servers, long hosts files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Call:
 
 
 class FakeLoop:
-    """Timers and calls that are made when a test says so."""
+    """A loop whose timers and calls run when a test says so."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
@@ -235,7 +235,7 @@ def test_a_long_hosts_file_is_read_between_the_turns_of_the_loop(
     forgotten = lambda: told.append("forgotten")  # noqa: E731
     source.when_read(forgotten)
     source.cancel(forgotten)
-    loop.advance(0.0)  # no time passes by this clock, so that one call reads all of it
+    loop.advance(0.0)  # this clock stands still, so that one call reads the whole file
     assert told == ["first"]
     table = source.table()
     assert table is not None
@@ -278,4 +278,4 @@ def test_the_loop_is_asked_in_an_empty_context_and_kept_by_others(loop: FakeLoop
 
 
 class FakeOwner:
-    """Something that can be referred to weakly."""
+    """An object that can be weakly referenced."""

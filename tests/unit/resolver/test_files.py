@@ -1,4 +1,4 @@
-"""What the configuration files say, as the C library reads them."""
+"""The configuration files are read as by the C library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names, literals, ports and options: what is taken, and what is refused."""
+"""Names, literals, ports and options: which are accepted, and which refused."""
 
 from __future__ import annotations
 

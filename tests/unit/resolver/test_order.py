@@ -22,7 +22,7 @@ def packed(address: str) -> bytes:
 
 
 class Network:
-    """What this machine's network is made to be."""
+    """Fakes this machine's network."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sources: Sources = {}

@@ -1,4 +1,4 @@
-"""What a message says, and that none of them can do any harm."""
+"""Reading of DNS messages; malformed ones do no harm."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_a_pointer_may_lead_into_the_middle_of_a_name() -> None:
 
 
 def chain() -> bytes:
-    """The longest reply there is: records that all lead into one chain of pointers."""
+    """The worst reply: its records all lead into one chain of pointers."""
     head = message(NAME, flags=0x8180)
     start = len(head) + 11
     count = (16383 - start) // 2 - 2
@@ -203,7 +203,7 @@ def chain() -> bytes:
 
 
 class CountedBytes(bytes):
-    """Counts how often a place in it is looked at."""
+    """Bytes that count how often they are read."""
 
     looks = 0
 

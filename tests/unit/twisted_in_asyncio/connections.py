@@ -1,4 +1,4 @@
-"""A connection that plays a scene on Twisted's own reactor or on ours, and its talking peer."""
+"""A connection that plays a scene on Twisted's own reactor or on ours, and its peer."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from twisted.internet.protocol import Factory, Protocol
 from tests.upstream.loops import dispose_of
 from triloop import TornadoReactor
 
-#: Seconds between two ticks of a connection: a turn of the loop lies between them, however long.
+#: Seconds between two ticks of a connection: at least one turn of the loop is between them.
 TICK = 0.005
-#: Seconds that anything is waited for.
+#: Seconds to wait for anything.
 PATIENCE = 20
 
 
 class Connection(Protocol):
     """One connection: it answers ``hello`` and ``hello again``, then plays a scene.
 
-    It tells its peer when to ask for more: once all is sent that its socket takes.
+    It tells its peer when to ask for more: when all that its socket takes has been sent.
     """
 
     transport: Any
@@ -72,7 +72,7 @@ class Connection(Protocol):
         self.reactor.stop()
 
     def tick(self, times: int, call: Callable[[], None]) -> None:
-        """Call something in as many turns of the loop."""
+        """Call ``function`` after so many turns of the loop."""
         if times:
             self.reactor.callLater(TICK, self.tick, times - 1, call)
         else:
@@ -83,7 +83,7 @@ class Connection(Protocol):
             self.settled.set_result(not (self.over.is_set() or self.transport.disconnecting))
 
     def when_asked_for_more(self, call: Callable[[], None]) -> None:
-        """Call something when ``more`` is answered, and nothing is left to send."""
+        """Call ``function`` when ``more`` is answered, and nothing is left to send."""
         deadline = time.monotonic() + PATIENCE
 
         def look() -> None:
@@ -97,7 +97,7 @@ Scene = Callable[[Connection], None]
 
 
 class Producer:
-    """Notes what it is told, and does what it is made for."""
+    """Records the calls that it gets, and acts on them."""
 
     def __init__(self, connection: Connection, on_resume: Callable[[], None]) -> None:
         self.connection = connection
@@ -138,7 +138,7 @@ def tcp_pair() -> tuple[socket.socket, socket.socket]:
 
 
 def greet(far: socket.socket, greetings: int) -> None:
-    """After the first answer, the next ones may go the short way."""
+    """Let the connection answer once: the next answers may take the short path."""
     for greeting in (b"hello", b"hello again")[:greetings]:
         far.sendall(greeting)
         assert far.recv(100) == greeting
@@ -155,7 +155,7 @@ def hear_all(far: socket.socket) -> bytes:
 
 
 def converse(cue: bytes, greetings: int, far: socket.socket, connection: Connection) -> bytes:
-    """Say hello, give the cue, ask for more where it is read, hear everything until the end."""
+    """Send hello, give the cue, ask for more when asked to, and read until the end."""
     with far:
         greet(far, greetings)
         far.sendall(cue)
@@ -173,13 +173,13 @@ def play(
     talk: Callable[[socket.socket, Connection], bytes],
     produced: bool = False,
 ) -> tuple[list[object], bytes]:
-    """What the connection saw, and what its peer heard.
+    """Play a scene; return what the connection saw, and what its peer received.
 
     Args:
         world: ``native`` or ``ours``.
         scene: What the connection does on its cue.
         talk: What its peer does meanwhile, in a thread.
-        produced: Whether the connection has a producer before it hears anything.
+        produced: Whether the connection has a producer before it receives anything.
     """
     with world() as reactor, ThreadPoolExecutor(1) as pool:
         near, far = tcp_pair()

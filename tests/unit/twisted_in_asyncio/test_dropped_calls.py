@@ -1,4 +1,4 @@
-"""A timed call that its reactor drops is cancelled, for those who hold it still."""
+"""A timed call that its reactor drops behaves as a cancelled one."""
 
 from __future__ import annotations
 

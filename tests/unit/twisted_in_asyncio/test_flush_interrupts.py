@@ -1,4 +1,4 @@
-"""An interrupt out of a producer leaves the run, and the other connections' writes are sent."""
+"""An interrupt of a producer leaves the run, and the writes of other connections are sent."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Source:
             self.transport.write(b"piece")
 
     def pauseProducing(self) -> None:
-        """It is asked for more as soon as this is sent."""
+        """Called before it is asked for more again."""
 
     def stopProducing(self) -> None:
         """At the end of the test."""

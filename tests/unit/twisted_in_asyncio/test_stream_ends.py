@@ -1,4 +1,4 @@
-"""A send that fails: what the peer has sent before is delivered, and the end is the native one."""
+"""A send fails: what the peer has sent before is delivered, and the end is the native one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FAMILIES = {"TCP": socket.AF_INET, "UNIX": socket.AF_UNIX}
 
 
 def pair_of(family: str) -> tuple[socket.socket, socket.socket]:
-    """A connection: the end under test, and the peer's, which takes in all that it is to say."""
+    """A connection: the end under test, and the peer's, which has room for all that is sent."""
     near, far = tcp_pair() if family == "TCP" else socket.socketpair()
     for end, option in ((near, socket.SO_RCVBUF), (far, socket.SO_SNDBUF)):
         end.setsockopt(socket.SOL_SOCKET, option, 1 << 20)
@@ -39,7 +39,7 @@ def pair_of(family: str) -> tuple[socket.socket, socket.socket]:
 def closes(near: socket.socket, far: socket.socket) -> None:
     far.close()
     if near.family == socket.AF_INET:
-        near.send(b"!")  # which draws the reset that the next send meets
+        near.send(b"!")  # this causes the reset that the next send meets
 
 
 def closes_with_unread_input(near: socket.socket, far: socket.socket) -> None:
@@ -60,7 +60,7 @@ ENDS = [closes, closes_with_unread_input, resets]
 
 
 class Talk(Protocol):
-    """Plays a scene once the peer has ended; notes what it is told."""
+    """Plays a scene once the peer has ended, and records its calls."""
 
     transport: Any
     #: Whether it is in a timed call, ahead of the poll, and not before the first one.
@@ -108,7 +108,7 @@ Scene = Callable[[Talk], None]
 
 @implementer(IHalfCloseableProtocol)
 class HalfCloseable(Talk):
-    """The same, told of each direction's end."""
+    """The same, with a call for the end of each direction."""
 
     def readConnectionLost(self) -> None:
         self.told.append("read lost")
@@ -143,7 +143,7 @@ def writes_in_sequence(talk: Talk) -> None:
 
 
 def answers(talk: Talk) -> None:
-    """Ends and writes within ``dataReceived``, of which the last words are the second part."""
+    """Write and end within ``dataReceived``."""
     talk.end()
     talk.transport.write(b"next command")
 
@@ -184,7 +184,7 @@ SCENES = [
     *(writes, writes_twice, writes_in_sequence, answers, streams, pulls),
     *(loses, writes_and_loses, half_closes, writes_and_half_closes, writes_while_paused),
 ]
-#: Those that read what there is.
+#: The scenes that read what there is.
 READING = SCENES[:6]
 
 
@@ -192,7 +192,7 @@ OURS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
 def play(reactor: Any, talk: Talk, family: str, words: bytes, end: Any) -> tuple[int, list[object]]:
-    """What the protocol received and was told."""
+    """What the protocol received, and its calls."""
     near, far = pair_of(family)
     if talk.scene is answers:
         far.sendall(b"hello")
@@ -253,7 +253,7 @@ def test_all_that_has_arrived_is_delivered(family: str) -> None:
 
 
 def test_peer_that_only_sends_does_not_keep_the_connection_open() -> None:
-    """On a UNIX socket, one that reads no more can go on for ever."""
+    """On a UNIX socket a peer that does not read can go on for ever."""
     scenario = "UNIX", LAST_WORDS, reads_no_more
     right = told_by_twisted(*scenario, talk=Talk, scene=writes)
     assert right == (len(LAST_WORDS), ["ConnectionLost"])
@@ -265,7 +265,7 @@ def test_peer_that_only_sends_does_not_keep_the_connection_open() -> None:
 
 @dataclass
 class Hearer(asyncio.Protocol):
-    """Notes what it is told."""
+    """Records its calls."""
 
     lost: asyncio.Future[BaseException | None]
     received: int = 0
@@ -317,7 +317,7 @@ MOVES = [sends, sends_much, sends_lines, sends_and_closes, sends_and_pauses, pau
 
 
 async def hear(family: str, words: bytes, end: Any, move: Move) -> tuple[int, list[str], str]:
-    """What the protocol received, was told, and lost the connection by."""
+    """What the protocol received, its calls, and the error of the end."""
     loop = asyncio.get_running_loop()
     near, far = pair_of(family)
     hearer = Hearer(loop.create_future())

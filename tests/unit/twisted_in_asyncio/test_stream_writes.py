@@ -1,4 +1,4 @@
-"""Writes at once: Twisted's own reactor tells what producers, protocols and peers are to see."""
+"""Early writes: producers, protocols and peers see what they see on Twisted's own reactor."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def writes_what_does_not_fit(connection: Connection) -> None:
 
 
 def waits_for_the_rest(connection: Connection) -> None:
-    """And for what it writes when it is asked for more, which comes after it."""
+    """Wait for the rest, then write more."""
 
     def end() -> None:
         connection.note(len(connection.transport.dataBuffer))
@@ -86,7 +86,7 @@ def writes_and_fails(connection: Connection) -> None:
 
 
 def iterates(connection: Connection) -> None:
-    """Waits within a callback for what comes of it."""
+    """Write, and iterate the reactor within a callback."""
     transport = connection.transport
     transport.write(b"before")
     connection.note("iterates")
@@ -119,7 +119,7 @@ def half_closes(connection: Connection) -> None:
 
 
 def streams(connection: Connection, *sizes: int) -> None:
-    """Has a streaming producer, and writes that many bytes at a time."""
+    """Have a streaming producer that writes so many bytes at a time."""
     transport = connection.transport
     if not connection.produced:
         transport.registerProducer(Producer(connection, lambda: None), True)
@@ -176,7 +176,7 @@ def streams_too_much_from_the_start(connection: Connection) -> None:
 
 
 def pulls(connection: Connection) -> None:
-    """Has a producer that writes when it is asked to."""
+    """Have a pull producer."""
     rest = [b"a" * 10, LARGE, b"b" * 10]
 
     def produce() -> None:
@@ -192,7 +192,7 @@ def pulls(connection: Connection) -> None:
     connection.note("registered")
 
 
-#: Those whose connection has a producer before it hears anything.
+#: The scenes whose connection has a producer before it receives anything.
 PRODUCED = [
     streams_from_the_start,
     streams_a_byte_too_many_from_the_start,
@@ -221,7 +221,7 @@ SCENES = [
 
 @pytest.fixture
 def _quiet() -> Iterator[None]:
-    """Nothing is printed of errors that are meant to be."""
+    """Do not print the errors that are raised on purpose."""
 
     @implementer(ILogObserver)
     def ignore(event: Any) -> None:
@@ -252,7 +252,7 @@ def test_as_on_twisteds_own_reactor(scene: Scene, cue: bytes, greetings: int) ->
 
 @pytest.mark.parametrize("cue", [b"within", b"outside"])
 def test_connection_that_closes_reads_no_more(cue: bytes) -> None:
-    """What its peer hears of the rest is not compared: unread input resets the connection."""
+    """What its peer receives then is not compared: unread input resets the connection."""
 
     def talk(far: socket.socket, connection: Connection) -> bytes:
         with far:

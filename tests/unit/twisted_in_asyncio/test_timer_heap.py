@@ -1,4 +1,4 @@
-"""The heap of timed calls: what it holds does not grow, and costs what it should."""
+"""The heap of timed calls: its size and its cost stay within limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.unit.twisted_in_asyncio.timed_reactors import HeapTimers, nothing
 
 
 def entries_allowed(pending: int) -> int:
-    """As many outdated entries as pending ones, and 50 more; one call is the test's own."""
+    """The limit of entries: as many outdated as pending ones, and 50; the test has a call more."""
     return 2 * (pending + 1) + 50
 
 
@@ -35,7 +35,7 @@ def test_reset_storm_does_not_grow_the_heap(timers: HeapTimers, pending: int) ->
 
 
 def test_call_that_moves_to_and_fro_does_not_grow_the_heap(timers: HeapTimers) -> None:
-    """Back at a time that it has had, a call still has one entry that counts."""
+    """A call that is moved back to an earlier time of its has one entry that counts."""
     call = timers.callLater(10, nothing)
     for _ in range(5000):
         call.reset(5)
@@ -48,7 +48,7 @@ def test_call_that_moves_to_and_fro_does_not_grow_the_heap(timers: HeapTimers) -
 
 
 def test_every_call_has_one_entry_that_counts(timers: HeapTimers, clock: FakeClock) -> None:
-    """All others are outdated, and their number decides when the heap is built anew."""
+    """All others are outdated; their number decides when the heap is rebuilt."""
     choose = random.Random(1)
     calls: list[Any] = []
     for _ in range(20_000):
@@ -84,7 +84,7 @@ class Instant(float):
 
 
 def test_reset_among_100_000_is_not_linear(timers: HeapTimers, clock: FakeClock) -> None:
-    """To sooner, which is a search of the whole heap in Twisted; rebuilding included."""
+    """To sooner, for which Twisted searches the whole heap. The rebuilds are included."""
     count = 100_000
     clock.now = Instant(clock.now)
     calls = [timers.callLater(1000 + number % 997, nothing) for number in range(count)]

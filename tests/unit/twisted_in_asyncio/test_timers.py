@@ -1,4 +1,4 @@
-"""Timed calls: Twisted's semantics, without its linear search and with a context a call."""
+"""Timed calls: as in Twisted, but without its linear search, and each in its context."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Timers = HeapTimers | TwistedTimers
 
 @pytest.fixture(params=[HeapTimers, TwistedTimers], ids=["ours", "Twisted's"])
 def either(request: pytest.FixtureRequest, clock: FakeClock) -> Timers:
-    """What holds of Twisted's timed calls and has to hold of ours."""
+    """Ours and Twisted's own: the tests hold for both."""
     reactor: Timers = request.param(clock)
     return reactor
 
@@ -45,7 +45,7 @@ def failures() -> Iterator[list[BaseException]]:
 
 
 def nothing() -> None:
-    """Stands for a call whose work does not matter."""
+    """Do nothing."""
 
 
 def test_interfaces(timers: HeapTimers) -> None:
@@ -93,7 +93,7 @@ def test_call_for_now_that_a_call_makes_waits_for_the_next_pass(either: Timers) 
 def test_delayed_calls_run_in_the_pass_in_which_they_are_due(
     either: Timers, clock: FakeClock
 ) -> None:
-    """The heap learns that a call was delayed when it comes up; that makes no call late."""
+    """A delayed call is moved in the heap only when it comes up; that makes no call late."""
     ran: list[str] = []
     delayed = either.callLater(1, ran.append, "delayed")
     either.callLater(2.5, ran.append, "plain")

@@ -1,4 +1,4 @@
-"""UDP ports: Twisted's own tells what may be sent, and where to."""
+"""UDP ports accept and refuse the same datagrams and addresses as Twisted's own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Sender(DatagramProtocol):
 
 
 def outcome(port: Any, datagram: bytes, address: Any) -> object:
-    """What comes of a write: the number of bytes, or the error."""
+    """The outcome of a write: the number of bytes, or the error."""
     try:
         return port.write(datagram, address)
     except Exception as error:  # noqa: BLE001 - whatever Twisted's raises
@@ -32,7 +32,7 @@ def outcome(port: Any, datagram: bytes, address: Any) -> object:
 
 
 def attempts(reactor: Any, peer: socket.socket) -> list[object]:
-    """What comes of writes of many kinds, on ports of both families and a connected one."""
+    """The outcomes of many kinds of writes, on ports of both families and a connected one."""
     host, number = peer.getsockname()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone:
         gone.bind(("127.0.0.1", 0))

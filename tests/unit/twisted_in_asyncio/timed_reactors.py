@@ -1,4 +1,4 @@
-"""Reactors that have timed calls and nothing else, on a clock that a test moves."""
+"""Reactors with timed calls only, on a clock that a test moves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class OnFakeClock(ReactorBase):
-    """What both have in common; nothing is polled here."""
+    """The base of both; it polls nothing."""
 
     def __init__(self, clock: FakeClock) -> None:
         self.wakes = 0
@@ -21,7 +21,7 @@ class OnFakeClock(ReactorBase):
         self.seconds = clock
 
     def installWaker(self) -> None:
-        """There is none to wake."""
+        """Do nothing: there is no poller to wake."""
 
     def wakeUp(self) -> None:
         self.wakes += 1
@@ -45,4 +45,4 @@ class HeapTimers(OnFakeClock, TimedReactor):
 
 
 def nothing() -> None:
-    """Stands for a call whose work does not matter."""
+    """Do nothing."""
