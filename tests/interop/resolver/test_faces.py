@@ -260,7 +260,7 @@ def test_a_reactor_event_loop_may_use_it(options: dict[str, Any]) -> None:
 
     try:
         found = loop.run_until_complete(look_up())
-        native = socket.getaddrinfo("192.0.2.4", 80)
+        native = socket.getaddrinfo("192.0.2.4", "http")
         assert found == native
     finally:
         loop.run_until_complete(loop.shutdown_default_executor())

@@ -192,7 +192,7 @@ def test_a_silent_server_comes_last_until_it_is_due_for_retry(loop: FakeLoop) ->
     assert in_order(servers, rotate=False) == [first, second]
     first.put_off_retry()
     assert in_order(servers, rotate=False) == [second, first]
-    first.answered()
+    first.answered(with_edns=True)
     assert in_order(servers, rotate=False) == [first, second]
 
 
@@ -200,7 +200,7 @@ def test_one_lost_answer_does_not_make_a_server_silent(loop: FakeLoop) -> None:
     server = Server(("127.0.0.1", 53))
     asked_at = loop.now
     loop.advance(0.5)
-    server.answered()
+    server.answered(with_edns=True)
     server.missed(asked_at)
     assert not server.is_silent
 

@@ -195,7 +195,7 @@ def test_a_table_with_a_line_in_the_file_replaces_the_built_in_one() -> None:
         b"precedence ::ffff:0:0/96 100 # IPv4 first\nlabel what 1\nscopev4 10.0.0.0/8 5\n"
     )
     ipv4, ipv6 = 0xFFFF_0A000001, 0x20010DB8 << 96
-    assert (policy.precedence(ipv4), policy.precedence(ipv6)) == (100, -1)
+    assert (policy.precedence(ipv4), policy.precedence(ipv6)) == (100, 40)
     assert (policy.label(ipv4), policy.label(ipv6)) == (4, 1)
     assert policy.scope_of_ipv4(ipv4) == 5
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from triloop.adapters.resolver import ServerAddress
 from triloop.adapters.resolver.cache import Cache
-from triloop.adapters.resolver.channel import Channel
+from triloop.adapters.resolver.channel import Channel, Noise
 from triloop.adapters.resolver.deadlines import Deadlines
 from triloop.adapters.resolver.loop import Loop
 from triloop.adapters.resolver.question import SILENCE, Question, Waiter
@@ -68,6 +68,8 @@ class DnsClient:
         self._max_sockets = max(1, _MAX_SOCKETS // max(1, len(self._servers)))
         self._questions: dict[tuple[bytes, int], Question] = {}
         self._queue: OrderedDict[Question, None] = OrderedDict()
+        self._kept: OrderedDict[Question, None] = OrderedDict()
+        self._noise = Noise()
         self._under_way = 0
         self._starting = False
         self._udp: dict[Server, list[UdpChannel]] = {server: [] for server in self._servers}
@@ -103,8 +105,12 @@ class DnsClient:
             question.waiters.append(waiter)
             return question
         question = self._questions[key] = Question(self, name, kind)
-        self._queue[question] = None
-        self._start_queued()
+        if self._under_way < self._limit and not self._queue:
+            self._under_way += 1
+            question.start()
+        else:
+            self._queue[question] = None
+            self._start_queued()
         if question.answer is not None:
             return question.answer
         question.waiters.append(waiter)
@@ -119,6 +125,11 @@ class DnsClient:
         for waiter in waiters:
             waiter(question, answer)
 
+    def keep(self, question: Question) -> None:
+        """See `Asker.keep`."""
+        self._kept[question] = None
+        self._start_queued()
+
     def drop(self, question: Question) -> None:
         """See `Asker.drop`."""
         question.answer = _DROPPED
@@ -131,7 +142,10 @@ class DnsClient:
             del self._queue[question]
             return
         self._under_way -= 1
-        self._start_queued()  # first: it may use the socket that this question gives up
+        if self._kept:
+            self._kept.pop(question, None)
+        if self._queue:
+            self._start_queued()  # first: it may use the socket that this question gives up
         self.deadlines.clear(question)
         attempts, question.attempts = question.attempts, []
         for channel, number in attempts:
@@ -143,7 +157,7 @@ class DnsClient:
         self._starting = True
         end = time.monotonic() + _STINT
         try:
-            while self._queue and self._under_way < self._limit:
+            while self._queue and (self._under_way < self._limit or self._drop_kept()):
                 if time.monotonic() > end:  # if no server can be reached, each is done at once
                     self._loop.call_soon(self._start_queued)
                     break
@@ -152,6 +166,15 @@ class DnsClient:
                 question.start()
         finally:
             self._starting = False
+
+    def _drop_kept(self) -> bool:
+        """Drop the oldest question that nobody waits for; False if there is none."""
+        while self._kept:
+            question, _ = self._kept.popitem(last=False)
+            if not question.waiters:
+                self.drop(question)
+                return True
+        return False
 
     # -- servers and sockets
 
@@ -163,14 +186,14 @@ class DnsClient:
         """See `Asker.channel`."""
         if by_tcp:
             if server not in self._tcp:
-                self._tcp[server] = TcpChannel(self._loop, server, self._tcp_closed)
+                self._tcp[server] = TcpChannel(self._loop, server, self._noise, self._tcp_closed)
             return self._tcp[server]
         channels = self._udp[server]
         if channels and channels[-1].asked < _MAX_ASKED:
             return channels[-1]
         if len(channels) < self._max_sockets:
             try:
-                channels.append(UdpChannel(self._loop, server, self._udp_closed))
+                channels.append(UdpChannel(self._loop, server, self._noise, self._udp_closed))
             except OSError:
                 if not channels:
                     raise
@@ -183,21 +206,25 @@ class DnsClient:
         del self._tcp[channel.server]
 
     def _read_all(self) -> None:
-        for channels in self._udp.values():
-            for udp in channels[:]:
-                udp.read()
-        for tcp in list(self._tcp.values()):
-            tcp.read()
+        for channel in self._channels():
+            channel.read()
+
+    def _channels(self) -> list[Channel]:
+        datagrams = [channel for channels in self._udp.values() for channel in channels]
+        return [*datagrams, *self._tcp.values()]
 
     def close(self) -> None:
-        """Abandon everything under way: its loop has stopped."""
-        for channels in self._udp.values():
-            for udp in channels[:]:
-                udp.close()
-        for tcp in list(self._tcp.values()):
-            tcp.close()
+        """Give up everything under way: its loop has stopped."""
+        for channel in self._channels():
+            channel.close()
         self._questions.clear()
         self._queue.clear()
+        self._kept.clear()
+
+    def abandon(self) -> None:
+        """Close this process's copies of the sockets: in a child of ``os.fork``."""
+        for channel in self._channels():
+            channel.abandon()
 
 
 def _reachable(addresses: Sequence[ServerAddress]) -> list[Server]:

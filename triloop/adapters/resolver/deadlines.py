@@ -13,6 +13,9 @@ from triloop.protocol import Cancellable
 
 __all__ = ["Deadlines", "Timed"]
 
+# Of so many entries one is left: the others are dropped together.
+_SPARSE = 8
+
 
 class Timed(Protocol):
     """Something with at most one deadline at a time."""
@@ -60,8 +63,9 @@ class Deadlines:
         if not self._active:
             self._heap.clear()
             self._disarm()
-        else:
-            self._drop_cleared()
+        elif len(self._heap) > _SPARSE * self._active + _SPARSE:
+            self._heap = [entry for entry in self._heap if entry[2].deadline == entry[0]]
+            heapq.heapify(self._heap)
 
     def _drop_cleared(self) -> None:
         heap = self._heap
@@ -84,13 +88,12 @@ class Deadlines:
         # A timer may be called slightly early.
         now = max(time.monotonic(), self._due)
         self._before()
-        heap = self._heap
-        while heap and heap[0][0] <= now:
-            deadline, _, item = heapq.heappop(heap)
+        while self._heap and self._heap[0][0] <= now:
+            deadline, _, item = heapq.heappop(self._heap)
             if item.deadline == deadline:
                 item.deadline = None
                 self._active -= 1
                 item.expire()
         self._drop_cleared()
-        if heap and self._timer is None:
-            self._arm(heap[0][0])
+        if self._heap and self._timer is None:
+            self._arm(self._heap[0][0])

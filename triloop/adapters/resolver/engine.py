@@ -11,14 +11,13 @@ from typing import Any
 
 from triloop.adapters.resolver import servers_of
 from triloop.adapters.resolver.cache import Cache
-from triloop.adapters.resolver.channel import noise
 from triloop.adapters.resolver.client import DnsClient
 from triloop.adapters.resolver.files import WatchedFile
 from triloop.adapters.resolver.gai_conf import parse_gai_conf
 from triloop.adapters.resolver.hosts_source import HostsSource
 from triloop.adapters.resolver.lookup import Lookup, Outcome, candidates
 from triloop.adapters.resolver.loop import Loop, WeakLoop
-from triloop.adapters.resolver.names import Name, parse_name
+from triloop.adapters.resolver.names import Name
 from triloop.adapters.resolver.nsswitch import Source, parse_nsswitch
 from triloop.adapters.resolver.order import Orderer
 from triloop.adapters.resolver.resolv_conf import ResolvConf, parse_resolv_conf
@@ -65,20 +64,16 @@ class Engine:
         #: Whether it must not be used any more.
         self.is_closed = False
 
-    def look_up(self, host: str | bytes, family: int) -> Outcome | Lookup:
+    def look_up(self, name: Name, family: int) -> Outcome | Lookup:
         """Find the addresses of a name.
 
         Args:
-            host: The name; no address literal.
+            name: The name.
             family: ``AF_INET``, ``AF_INET6`` or ``AF_UNSPEC``.
 
         Returns:
             The outcome, if it is known; otherwise the lookup, to wait for.
-
-        Raises:
-            UnicodeError: The name has no ASCII form.
         """
-        name = parse_name(host)
         key = name.text, family
         lookup = self._lookups.get(key)
         if lookup is None:
@@ -95,6 +90,12 @@ class Engine:
         self._lookups.clear()
         if self._client is not None:
             self._client.close()
+
+    def abandon(self) -> None:
+        """Be the parent's, in a child of ``os.fork``: what is under way is answered there."""
+        self.is_closed = True
+        if self._client is not None:
+            self._client.abandon()
 
     # lookup.Surroundings
 
@@ -196,12 +197,13 @@ def _close_those_of_closed_loops() -> None:
 
 
 def _discard_all() -> None:
-    """Discard all engines in a child of ``os.fork``: sockets and noise are the parent's."""
+    """Discard all engines in a child of ``os.fork``: the sockets are the parent's."""
+    global _lock  # noqa: PLW0603 - another thread of the parent may hold it
+    _lock = threading.Lock()
     for engines in _engines.values():
         for engine in engines.values():
-            engine.is_closed = True
+            engine.abandon()
     _engines.clear()
-    noise.clear()
 
 
 os.register_at_fork(after_in_child=_discard_all)

@@ -40,7 +40,8 @@ class WatchedFile(Generic[T]):
             self._looked_at = now
         try:
             status = os.stat(self._path)  # noqa: PTH116 - each lookup does this
-            stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+            # A copy may have the times of what it is a copy of; when it was made it has not.
+            stamp = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
         except OSError:
             stamp = None
         if stamp == self._stamp:

@@ -23,7 +23,8 @@ class _Entry(NamedTuple):
 class _Table:
     """Values of networks; the value of an address is that of the smallest network it is in."""
 
-    def __init__(self, values: Iterable[tuple[str, int]]) -> None:
+    def __init__(self, values: Iterable[tuple[str, int]], otherwise: int) -> None:
+        self._otherwise = otherwise
         entries = []
         for text, value in values:
             network = ipaddress.ip_network(text, strict=False)
@@ -39,7 +40,7 @@ class _Table:
         for prefix, shift, value in self._entries:
             if number >> shift == prefix:
                 return value
-        return -1
+        return self._otherwise
 
 
 class Policy:
@@ -51,9 +52,10 @@ class Policy:
         precedences: Iterable[tuple[str, int]],
         scopes: Iterable[tuple[str, int]],
     ) -> None:
-        self.label = _Table(labels).value
-        self.precedence = _Table(precedences).value
-        self.scope_of_ipv4 = _Table(scopes).value
+        # A table without a line for all addresses has the C library's.
+        self.label = _Table(labels, 1).value
+        self.precedence = _Table(precedences, 40).value
+        self.scope_of_ipv4 = _Table(scopes, 14).value
 
 
 # Those of the C library: RFC 3484's, with Teredo, and site-local addresses by themselves.
@@ -85,8 +87,9 @@ def parse_gai_conf(content: bytes) -> Policy:
         fields = line.partition("#")[0].split()
         if len(fields) == 3 and fields[0] in tables:
             with contextlib.suppress(ValueError):
-                ipaddress.ip_network(fields[1], strict=False)
-                tables[fields[0]].append((fields[1], int(fields[2])))
+                network = ipaddress.ip_network(fields[1], strict=False)
+                if network.version == 6 or fields[0] == "scopev4":
+                    tables[fields[0]].append((fields[1], int(fields[2])))
     if not any(tables.values()):
         return DEFAULT_POLICY
     return Policy(

@@ -21,13 +21,15 @@ from twisted.internet.interfaces import (
     IResolutionReceiver,
     IResolverSimple,
 )
-from twisted.python import threadable
+from twisted.logger import Logger
+from twisted.python import failure, threadable
 from zope.interface import implementer
 
 from triloop.adapters.resolver.engine import engine_of
 from triloop.adapters.resolver.literals import Address, literal, port_number, with_port
 from triloop.adapters.resolver.lookup import Failure, Lookup, Outcome
 from triloop.adapters.resolver.loop import Loop
+from triloop.adapters.resolver.names import parse_name
 from triloop.adapters.resolver.settings import Settings
 from triloop.adapters.twisted_in_asyncio.host import AsyncioHost
 from triloop.private.cpython import running_loop
@@ -35,6 +37,8 @@ from triloop.private.reactors import host_loop_of
 from triloop.protocol import Callback, Cancellable
 
 __all__ = ["HostnameResolver"]
+
+_log = Logger()
 
 _FAMILIES = {
     frozenset([IPv4Address]): socket.AF_INET,
@@ -136,7 +140,12 @@ class HostnameResolver:
         resolution = _Resolution(name, deliver)
         result: Deferred[str] = Deferred(lambda _: resolution.cancel())
         self._look_up(resolution, 0, socket.AF_INET)
-        return result.addTimeout(sum(timeout), self._reactor)
+
+        # As Twisted's own resolver says it.
+        def say(_: object, seconds: float) -> failure.Failure:
+            return failure.Failure(DNSLookupError(f"no address for {name!r} within {seconds} s"))
+
+        return result.addTimeout(sum(timeout), self._reactor, say)
 
     def _look_up(self, resolution: _Resolution, port: int, family: int) -> None:
         owner, as_loop = self._loop_of(self._reactor)
@@ -145,7 +154,7 @@ class HostnameResolver:
         try:
             found: list[Address] | Outcome | Lookup | None = literal(host, port, family)
             if found is None:
-                found = engine.look_up(host, family)
+                found = engine.look_up(parse_name(host), family)
         except (OSError, UnicodeError):
             found = []
         if isinstance(found, Lookup):
@@ -157,7 +166,12 @@ class HostnameResolver:
     def _refuse_other_threads(self) -> None:
         loop = host_loop_of(self._reactor)
         if isinstance(loop, asyncio.AbstractEventLoop):
-            is_here = not loop.is_running() or running_loop() is not None
+            running: Any = running_loop()
+            is_here = (
+                not loop.is_running()
+                or running is loop
+                or getattr(running, "reactor", None) is self._reactor  # nested in the reactor
+            )
         else:
             is_here = not self._reactor.running or threadable.isInIOThread()
         if not is_here:
@@ -194,18 +208,25 @@ class _Resolution:
 
     def wait_for(self, lookup: Lookup, port: int) -> None:
         self._lookup, self._port = lookup, port
-        lookup.waiters.append(self._done)
+        lookup.waiters[self._done] = None
 
     def _done(self, outcome: Outcome) -> None:
         self._lookup = None
-        self._deliver(_addresses(outcome, self._port))
+        self._give(_addresses(outcome, self._port))
 
     def deliver_soon(self, loop: Loop, found: list[Address]) -> None:
         def deliver() -> None:
             self._call = None
-            self._deliver(found)
+            self._give(found)
 
         self._call = loop.call_soon(deliver)
+
+    def _give(self, found: list[Address]) -> None:
+        """Tell the receiver; as with Twisted's own resolver, its errors are logged."""
+        try:
+            self._deliver(found)
+        except Exception:  # noqa: BLE001 - whatever an application raises
+            _log.failure("The receiver of the addresses of {name!r} has raised", name=self.name)
 
     def cancel(self) -> None:
         """Give up; the receiver is not called any more."""

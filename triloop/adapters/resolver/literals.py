@@ -4,19 +4,65 @@ from __future__ import annotations
 
 import functools
 import socket
-from typing import Any
+from typing import Any, NamedTuple
 
 from triloop.adapters.resolver.errors import FamilyError, resolution_error
+from triloop.adapters.resolver.names import Name, parse_name
 
-__all__ = ["Address", "Port", "check_family", "literal", "port_number", "with_port"]
+__all__ = [
+    "Address",
+    "Port",
+    "Request",
+    "check_family",
+    "literal",
+    "parse_request",
+    "port_number",
+    "with_port",
+]
 
 #: A family, and a socket address of it.
 Address = tuple[int, Any]
 Port = int | str | bytes | None
 
+
+class Request(NamedTuple):
+    """What a lookup is asked for.
+
+    Attributes:
+        name: The name to look up; None if the host is an address literal, see `literal`.
+        port: The number of the port.
+    """
+
+    name: Name | None
+    port: int
+
+
 _DIGITS = frozenset("0123456789")
 _FAMILIES = frozenset((socket.AF_UNSPEC, socket.AF_INET, socket.AF_INET6))
 _INET, _INET6 = socket.AF_INET, socket.AF_INET6
+
+
+def parse_request(host: str | bytes | None, port: Port, family: int) -> Request:
+    """Check the arguments of a lookup.
+
+    Returns:
+        The name to look up and the number of the port; no name if ``host`` is an address literal.
+
+    Raises:
+        TypeError: An argument is of a wrong type.
+        socket.gaierror: One makes no sense.
+    """
+    if not (host is None or isinstance(host, (str, bytes))):
+        raise TypeError(f"host needs a str, bytes or None; got {host!r}")
+    check_family(family)
+    number = port_number(port)
+    if literal(host, number, family) is not None:
+        return Request(None, number)
+    assert host is not None
+    try:
+        return Request(parse_name(host), number)
+    except UnicodeError as failed:
+        raise resolution_error(socket.EAI_NONAME, host) from failed
 
 
 def check_family(family: object) -> None:
@@ -63,7 +109,7 @@ def _service(name: str | bytes) -> int:
     text = name if isinstance(name, str) else name.decode("latin-1")
     if not text:
         return 0
-    if text.strip().isdecimal() and text.isascii():
+    if text.lstrip().isdecimal() and text.isascii():
         return port_number(int(text))
     try:
         return int(socket.getaddrinfo(None, text, type=socket.SOCK_STREAM)[0][4][1])
@@ -85,22 +131,29 @@ def literal(host: str | bytes | None, port: int, family: int) -> list[Address] |
     Raises:
         socket.gaierror: It is a malformed literal, or one of another family.
     """
-    if host:
-        text = host if isinstance(host, str) else host.decode("latin-1")
+    text = _ascii_form(host) if host else host
+    if text:
         has_colon = ":" in text
-        if not has_colon and text[0] not in _DIGITS and text != "*":
-            return None
-        if "\0" in text or not text.isascii():
+        if "\0" in text or not (has_colon or text[0] in _DIGITS or text == "*"):
             return None
     try:
-        infos = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
-    except UnicodeError:
-        return None
+        infos = socket.getaddrinfo(text, port, family, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
     except socket.gaierror as failed:
         if failed.errno == socket.EAI_NONAME and host and not has_colon:
             return None
         raise type(failed)(failed.errno, f"{failed.strerror}: {host!r}") from None
     return [(info[0], info[4]) for info in infos]
+
+
+def _ascii_form(host: str | bytes) -> str:
+    """What a literal may be read from: a full-width digit is one too. A space if there is none."""
+    text = host if isinstance(host, str) else host.decode("latin-1")
+    if text.isascii():
+        return text
+    try:
+        return parse_name(host).text.decode("latin-1") if isinstance(host, str) else " "
+    except UnicodeError:
+        return " "
 
 
 def with_port(addresses: tuple[str, ...], port: int) -> list[Address]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
@@ -9,6 +11,7 @@ from typing import NamedTuple, Protocol
 from triloop.adapters.resolver.client import DnsClient
 from triloop.adapters.resolver.errors import NO_DATA
 from triloop.adapters.resolver.hosts_source import HostsSource
+from triloop.adapters.resolver.loop import Loop
 from triloop.adapters.resolver.names import Name, to_wire
 from triloop.adapters.resolver.nsswitch import Source
 from triloop.adapters.resolver.question import SILENCE, Question
@@ -50,6 +53,7 @@ class Surroundings(Protocol):
 
     hosts: HostsSource
     keeps_answers: bool
+    loop: Loop
 
     def sources(self) -> tuple[Source, ...]:
         """Where to look, in order."""
@@ -92,7 +96,8 @@ class Lookup:
         self.name = name
         self.family = family
         self.outcome: Outcome | None = None
-        self.waiters: list[Waiter] = []
+        #: Each is called once; the values mean nothing.
+        self.waiters: dict[Waiter, None] = {}
         self._engine = engine
         self._sources = iter(engine.sources())
         self._is_last = False
@@ -176,16 +181,27 @@ class Lookup:
         self.outcome = outcome
         self._search = None
         self._engine.ended(self)
-        waiters, self.waiters = self.waiters, []
-        for waiter in waiters:
-            waiter(outcome)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Call all that wait; one that raises does not keep it from the others."""
+        waiters, outcome = self.waiters, self.outcome
+        assert outcome is not None
+        try:
+            for waiter in list(waiters):
+                # One may leave because of what another one does.
+                if waiter in waiters:
+                    del waiters[waiter]
+                    with contextlib.suppress(asyncio.InvalidStateError):  # cancelled just now
+                        waiter(outcome)
+        finally:
+            if waiters:
+                self._engine.loop.call_soon(self._tell)
 
     def leave(self, waiter: Waiter) -> None:
         """Remove a waiter; without waiters the lookup ends."""
-        if waiter in self.waiters:
-            self.waiters.remove(waiter)
-            if not self.waiters:
-                self.close()
+        if self.waiters.pop(waiter, self) is None and not self.waiters and self.outcome is None:
+            self.close()
 
     def close(self) -> None:
         """Give up."""
@@ -249,7 +265,7 @@ class _Search:
         self._aliases.clear()
         self._left = list(self._kinds)
         self._ask_left(name)
-        self._judge(name)
+        self._judge()
 
     def _ask_left(self, name: bytes) -> None:
         while self._left and not (self._is_in_turn and self._questions):
@@ -266,12 +282,13 @@ class _Search:
         del self._questions[question.kind]
         self._error = self._error or question.error
         self._keep(question.kind, question.name, answer)
-        self._ask_left(question.name)
-        self._judge(question.name)
+        if self._left:
+            self._ask_left(question.name)
+        self._judge()
 
     def _keep(self, kind: int, name: bytes, answer: Answer) -> None:
         """Store an answer; if it is only an alias, ask for the name that it leads to."""
-        if answer.rcode != NOERROR or answer.addresses or answer.alias is None:
+        if answer.addresses or answer.rcode != NOERROR or answer.alias is None:
             self._answers[kind] = answer
         elif answer.alias == name or self._aliases.get(kind) == _MAX_ALIASES:
             self._answers[kind] = Answer(_LOOP)
@@ -279,14 +296,15 @@ class _Search:
             self._aliases[kind] = self._aliases.get(kind, 0) + 1
             self._ask(kind, answer.alias)
 
-    def _judge(self, name: bytes) -> None:
+    def _judge(self) -> None:
         """Finish if the answers are enough."""
-        addresses = self._addresses()
         if self._questions or self._left:
-            if addresses and self.deadline is None:
+            if self.deadline is None and self._addresses():
                 self._client.deadlines.set(self, _SECOND_FAMILY)
             return
-        self._client.deadlines.clear(self)
+        if self.deadline is not None:
+            self._client.deadlines.clear(self)
+        addresses = self._addresses()
         if addresses:
             self._lookup.found(addresses)
         elif self._error is not None:
@@ -335,10 +353,10 @@ class _Search:
 
 
 def _merged(answers: list[Answer]) -> tuple[str, ...]:
-    """All addresses, without duplicates."""
-    if len(answers) == 1 and len(answers[0].addresses) < 2:
+    """The addresses of all families."""
+    if len(answers) == 1:
         return answers[0].addresses
-    return tuple(dict.fromkeys(text for answer in answers for text in answer.addresses))
+    return tuple([text for answer in answers for text in answer.addresses])
 
 
 def _is_as_is_first(name: Name, conf: ResolvConf) -> bool:

@@ -108,11 +108,16 @@ def _source(address: str) -> bytes | None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         # A new socket each time: a connected one keeps its source.
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((address, _PORT))
-            source: str = probe.getsockname()[0]
+        probe = socket.SocketType(family, socket.SOCK_DGRAM)
     except OSError:
         return None
+    try:
+        probe.connect((address, _PORT))
+        source: str = probe.getsockname()[0]
+    except OSError:
+        return None
+    finally:
+        probe.close()
     return _packed(source.partition("%")[0])
 
 

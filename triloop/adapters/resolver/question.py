@@ -64,6 +64,9 @@ class Asker(Protocol):
     def drop(self, question: Question) -> None:
         """Drop a question that has no waiters left."""
 
+    def keep(self, question: Question) -> None:
+        """Go on with a question that has no waiters left, as long as no other one is queued."""
+
 
 class Question:
     """The question for one name and type, for all its waiters."""
@@ -81,7 +84,9 @@ class Question:
         "attempts",
         "deadline",
         "error",
+        "has_edns",
         "kind",
+        "mixes_case",
         "name",
         "waiters",
     )
@@ -95,6 +100,8 @@ class Question:
         #: Set when it is done.
         self.answer: Answer | None = None
         self.error: OSError | None = None
+        self.has_edns = True
+        self.mixes_case = True
         self._client = client
         self._round = -1
         self._left: list[Server] = []
@@ -141,15 +148,16 @@ class Question:
             return failed.errno in _SHORTAGE and self._wait_for_socket(failed)
         self._short_since = None
         self._asked_at = time.monotonic()
-        self._client.deadlines.set(self, self._patience(server))
+        # One that is silent where EDNS is new to it may be behind something that drops EDNS.
+        knows_edns = server.knows_edns
+        self.has_edns = self._round == 0 if knows_edns is None else knows_edns
+        seconds = self._client.waits[self._round]
+        if server.is_silent and self._left and server.is_due_for_retry:
+            server.put_off_retry()
+            seconds = _TRIAL
+        self._client.deadlines.set(self, seconds)
         channel.send(self)
         return True
-
-    def _patience(self, server: Server) -> float:
-        if server.is_due_for_retry and self._left:
-            server.put_off_retry()
-            return _TRIAL
-        return self._client.waits[self._round]
 
     def _wait_for_socket(self, failed: OSError) -> bool:
         """Ask the same server later; False if that has been tried for long enough."""
@@ -183,7 +191,7 @@ class Question:
         elif answer.rcode in {NOERROR, NXDOMAIN} and not answer.is_lame:
             self._report(server)
             self._client.finish(self, answer)
-        elif answer.rcode in {FORMERR, NOTIMP, _BADVERS} and server.knows_edns:
+        elif answer.rcode in {FORMERR, NOTIMP, _BADVERS} and self.has_edns:
             server.knows_edns = False
             self._ask_again(server, by_tcp=self._client.use_vc)
         else:
@@ -200,6 +208,12 @@ class Question:
             self._next()
         elif server in self._silent:
             self._silent.remove(server)
+
+    def doubted(self, server: Server) -> None:
+        """See `Asked.doubted`: ask with a new id, in the case that the name has."""
+        if self.answer is None and self.mixes_case:
+            self.mixes_case = False
+            self._ask_again(server, by_tcp=self._client.use_vc)
 
     def interrupted(self, server: Server) -> None:
         """Ask again: the connection ended before this was answered, but after other answers."""
@@ -230,5 +244,9 @@ class Question:
         """
         if waiter in self.waiters:
             self.waiters.remove(waiter)
-            if not self.waiters and not keep:
+            if self.waiters:
+                return
+            if keep and self.deadline is not None:
+                self._client.keep(self)
+            else:
                 self._client.drop(self)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from tornado.netutil import Resolver
+from twisted.internet.interfaces import IReactorCore
 from twisted.python import threadable
 
 from triloop.adapters.resolver.engine import Engine, engine_of
@@ -24,8 +25,9 @@ from triloop.adapters.resolver.hostnames import HostnameResolver
 from triloop.adapters.resolver.literals import (
     Address,
     Port,
-    check_family,
+    Request,
     literal,
+    parse_request,
     port_number,
     with_port,
 )
@@ -43,11 +45,6 @@ __all__ = ["TwistedResolver", "resolve"]
 
 # An entry of getaddrinfo: family, type, protocol, canonical name, socket address.
 _AddressInfo = tuple[int, int, int, str, Any]
-_SOCKET_TYPES = [
-    (socket.SOCK_STREAM, socket.IPPROTO_TCP),
-    (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
-    (socket.SOCK_RAW, 0),
-]
 
 
 async def resolve(
@@ -122,33 +119,36 @@ class TwistedResolver(Resolver):
     def initialize(self, *, reactor: Any = None, **options: Any) -> None:
         """Take the options; see the class."""
         self._settings = Settings.of(options)
+        if not (reactor is None or IReactorCore.providedBy(reactor)):
+            raise TypeError(f"reactor needs a Twisted reactor or None; got {reactor!r}")
         self._reactor = reactor
-        self._engine: Engine | None = None
-        self._loop: Callable[[], object] = object
+        # Read and written as one: each thread may have a loop that asks by this.
+        self._last: tuple[Callable[[], object], Engine | None] = object, None
 
     async def resolve(
         self, host: str | bytes | None, port: Port, family: int = socket.AF_UNSPEC
     ) -> list[Address]:
         """Find the addresses of ``host``; arguments, result and errors as of `triloop.resolve`."""
-        check_family(family)
-        number = port_number(port)
-        numeric = literal(host, number, family)
-        if numeric is not None:
-            return numeric
-        assert host is not None
+        name, number = _request(host, port, family)
+        if name is None:
+            return literal(host, number, family) or []
         loop = _running_loop(self._reactor)
-        engine = self._engine
-        if engine is None or engine.is_closed or self._loop() is not loop:
-            engine = self._engine = engine_of(loop, AsyncioHost, self._settings)
-            self._loop = weakref.ref(loop)
-        try:
-            found = engine.look_up(host, family)
-        except UnicodeError as failed:
-            raise resolution_error(socket.EAI_NONAME, host) from failed
+        last, engine = self._last
+        if engine is None or engine.is_closed or last() is not loop:
+            engine = engine_of(loop, AsyncioHost, self._settings)
+            self._last = weakref.ref(loop), engine
+        found = engine.look_up(name, family)
         if isinstance(found, Lookup):
-            found = await _wait(loop, found)
+            lookup = found
+            future: asyncio.Future[Outcome] = loop.create_future()
+            lookup.waiters[future.set_result] = None
+            try:
+                found = await future
+            except BaseException:
+                lookup.leave(future.set_result)
+                raise
         if isinstance(found, Failure):
-            raise found.error or resolution_error(found.code, host)
+            raise _error(found, host)
         return with_port(found, number)
 
     def hostname_resolver(self, reactor: Any) -> HostnameResolver:
@@ -159,29 +159,35 @@ class TwistedResolver(Resolver):
         self, host: str | bytes, port: Port, *, family: int = 0, type: int = 0, proto: int = 0
     ) -> list[_AddressInfo]:
         """The result of ``loop.getaddrinfo``, without a canonical name."""
-        found = await self.resolve(host, port, family)
-        sockets = [
-            (its_type, its_proto)
-            for its_type, its_proto in _SOCKET_TYPES
-            if type in {0, its_type} and proto in {0, its_proto}
+        if isinstance(port, int):
+            port_number(port)
+        # The types and protocols there are, and the number that a service has with each.
+        flags = socket.AI_NUMERICHOST
+        rows = socket.getaddrinfo("127.0.0.1", port, socket.AF_INET, type, proto, flags)
+        found = await self.resolve(host, 0, family)
+        return [
+            (key, its_type, its_proto, "", (sockaddr[0], its_sockaddr[1], *sockaddr[2:]))
+            for key, sockaddr in found
+            for _, its_type, its_proto, _, its_sockaddr in rows
         ]
-        return [(key, *each, "", sockaddr) for key, sockaddr in found for each in sockets]
 
 
-async def _wait(loop: asyncio.AbstractEventLoop, lookup: Lookup) -> Outcome:
-    future: asyncio.Future[Outcome] = loop.create_future()
-    waiter = functools.partial(_deliver, future)
-    lookup.waiters.append(waiter)
+_remembered = functools.lru_cache(maxsize=4096, typed=True)(parse_request)
+
+
+def _request(host: str | bytes | None, port: Port, family: int) -> Request:
     try:
-        return await future
-    finally:
-        if lookup.outcome is None:
-            lookup.leave(waiter)
+        return _remembered(host, port, family)
+    except TypeError:  # of one that has no hash, the error would not tell which
+        return parse_request(host, port, family)
 
 
-def _deliver(future: asyncio.Future[Outcome], outcome: Outcome) -> None:
-    if not future.done():
-        future.set_result(outcome)
+def _error(failure: Failure, host: str | bytes | None) -> OSError:
+    # One failure may be raised in many tasks, each with a traceback of its own.
+    refused = failure.error
+    if refused is not None:
+        return type(refused)(*refused.args)
+    return resolution_error(failure.code, host)
 
 
 # -- which loop, and whether it is the right one ------------------------------------------------

@@ -22,7 +22,7 @@ class Server:
         address: An address literal and a port.
 
     Attributes:
-        knows_edns: False once it has refused a question because of its EDNS record.
+        knows_edns: Whether it answers questions with an EDNS record; None if not known yet.
         keeps_case: Whether it repeats names with the case of each letter; None if not known yet.
         is_remote: Whether other machines could forge its answers: it is not on the loopback.
     """
@@ -45,7 +45,7 @@ class Server:
         self.family: int = info[0]
         self.sockaddr: Any = info[4]
         self.is_remote = not (host.startswith("127.") or host == "::1")
-        self.knows_edns = True
+        self.knows_edns: bool | None = None
         self.keeps_case: bool | None = None
         self._answered_at = 0.0
         self._silent_at: float | None = None
@@ -63,8 +63,10 @@ class Server:
         """Whether a silent server should be tried again."""
         return self._silent_at is not None and time.monotonic() > self._silent_at + _PENALTY
 
-    def answered(self) -> None:
-        """Note an answer."""
+    def answered(self, *, with_edns: bool) -> None:
+        """Note an answer to a question with EDNS or without."""
+        if with_edns or self.knows_edns is None:
+            self.knows_edns = with_edns
         self._answered_at = time.monotonic()
         self._silent_at = None
 
@@ -90,6 +92,8 @@ def in_order(servers: list[Server], *, rotate: bool) -> list[Server]:
         servers: In the order of the configuration.
         rotate: Whether to begin with a random one, so that all are used equally.
     """
+    if len(servers) < 2:
+        return servers[:]
     if rotate:
         begin = random.randrange(len(servers))
         servers = servers[begin:] + servers[:begin]

@@ -70,7 +70,9 @@ def _servers(name: str, value: object) -> tuple[ServerAddress, ...] | None:
 def _server(name: str, server: object) -> ServerAddress:
     if not isinstance(server, (tuple, list)) or len(server) < 2:
         raise TypeError(f"{name} needs pairs of an address and a port; got {server!r}")
-    address, port = server[:2]
+    address, port, *rest = server
+    if len(rest) == 2 and _is_int(rest[1]) and rest[1] and "%" not in str(address):
+        address = f"{address}%{rest[1]}"  # the scope, as a socket has it
     if not isinstance(address, str) or not _is_int(port):
         raise TypeError(f"{name} needs pairs of a str and an int; got {server!r}")
     if not 0 < port < 65536:

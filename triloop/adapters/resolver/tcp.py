@@ -8,7 +8,7 @@ import socket
 import struct
 from collections.abc import Callable
 
-from triloop.adapters.resolver.channel import Asked, Channel
+from triloop.adapters.resolver.channel import Asked, Channel, Noise
 from triloop.adapters.resolver.loop import Loop
 from triloop.adapters.resolver.servers import Server
 
@@ -27,14 +27,19 @@ class TcpChannel(Channel):
     Args:
         loop: The loop that watches the connection.
         server: The server.
+        noise: Where the ids come from.
         closed: Called with the channel when the connection has been closed.
 
     Raises:
         OSError: No socket can be opened, or the server cannot be reached.
     """
 
-    def __init__(self, loop: Loop, server: Server, closed: Callable[[TcpChannel], None]) -> None:
-        super().__init__(server)
+    is_stream = True
+
+    def __init__(
+        self, loop: Loop, server: Server, noise: Noise, closed: Callable[[TcpChannel], None]
+    ) -> None:
+        super().__init__(server, noise)
         self._closed = closed
         self._out = bytearray()
         self._in = bytearray()
@@ -99,8 +104,7 @@ class TcpChannel(Channel):
             end = begin + 2 + _LENGTH.unpack_from(self._in, begin)[0]
             if len(self._in) < end:
                 break
-            self._answers += 1
-            self._take(bytes(self._in[begin + 2 : end]))
+            self._answers += self._take(bytes(self._in[begin + 2 : end]))
             begin = end
         del self._in[:begin]
 
@@ -108,7 +112,7 @@ class TcpChannel(Channel):
         """Fail or repeat all questions: the server has closed the connection."""
         pending, self._pending = self._pending, {}
         self.close()
-        for question, _ in pending.values():
+        for question, _, _ in pending.values():
             if self._answers:
                 question.interrupted(self.server)
             else:
@@ -122,3 +126,10 @@ class TcpChannel(Channel):
             self._socket.close()
             self._socket = None
             self._closed(self)
+
+    def abandon(self) -> None:
+        """See `Channel.abandon`."""
+        if self._socket is not None:
+            self._poller.close()
+            self._socket.close()
+            self._socket = None

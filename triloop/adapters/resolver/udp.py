@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable
 
-from triloop.adapters.resolver.channel import Asked, Channel
+from triloop.adapters.resolver.channel import Asked, Channel, Noise
 from triloop.adapters.resolver.loop import Loop
 from triloop.adapters.resolver.servers import Server
 
@@ -13,6 +14,8 @@ __all__ = ["UdpChannel"]
 
 # More than a server may send to a client that accepts 1,232 bytes.
 _MAX_DATAGRAM = 4096
+# There is no buffer for a datagram: as if it were lost on the way, it is sent again later.
+_CONGESTION = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS, errno.ENOMEM}
 # Datagrams to read before the loop has another turn.
 _MAX_READS = 64
 
@@ -23,14 +26,17 @@ class UdpChannel(Channel):
     Args:
         loop: The loop that watches the socket.
         server: The server.
+        noise: Where the ids come from.
         closed: Called with the channel when the socket has been closed.
 
     Raises:
         OSError: No socket can be opened, or the server cannot be reached.
     """
 
-    def __init__(self, loop: Loop, server: Server, closed: Callable[[UdpChannel], None]) -> None:
-        super().__init__(server)
+    def __init__(
+        self, loop: Loop, server: Server, noise: Noise, closed: Callable[[UdpChannel], None]
+    ) -> None:
+        super().__init__(server, noise)
         self._closed = closed
         self._socket: socket.socket | None = None
         sock = socket.socket(server.family, socket.SOCK_DGRAM | getattr(socket, "SOCK_NONBLOCK", 0))
@@ -53,10 +59,9 @@ class UdpChannel(Channel):
         packet = self._pack(question)
         try:
             self._socket.send(packet)
-        except BlockingIOError:
-            pass  # as if it were lost on the way: it is sent again later
-        except OSError:
-            self._fail_all()
+        except OSError as failed:
+            if failed.errno not in _CONGESTION:
+                self._fail_all()
 
     def read(self) -> None:
         """See `Channel.read`."""
@@ -79,3 +84,9 @@ class UdpChannel(Channel):
             self._socket.close()
             self._socket = None
             self._closed(self)
+
+    def abandon(self) -> None:
+        """See `Channel.abandon`."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None

@@ -59,7 +59,7 @@ class Answer(NamedTuple):
 
     Attributes:
         rcode: The response code, extended by EDNS.
-        addresses: Address literals, in the order of the message.
+        addresses: Address literals, in the order of the message, without duplicates.
         alias: If there are no addresses: the name that the aliases lead to. It is the name asked
             for if they form a circle.
         ttl: The seconds for which this may be cached; 0 if it may not.
@@ -101,13 +101,14 @@ def mixed_case(name: bytes, noise: bytes) -> bytes:
     return (int.from_bytes(name, "big") ^ letters).to_bytes(len(name), "big")
 
 
-def read_answer(data: bytes, asked: bytes, kind: int) -> Answer | None:
+def read_answer(data: bytes, asked: bytes, kind: int, *, is_whole: bool = False) -> Answer | None:
     """Read a message that may be the answer to a question.
 
     Args:
         data: The message.
         asked: The labels of the name, as they were sent.
         kind: The type asked for.
+        is_whole: Whether there is no more to be had, whatever the message says: over TCP.
 
     Returns:
         The answer; None if the message does not answer this question.
@@ -128,7 +129,7 @@ def read_answer(data: bytes, asked: bytes, kind: int) -> Answer | None:
         # A server that could not read the question may leave it out.
         return Answer(rcode) if rcode and not questions else None
     keeps_case = repeated == asked
-    if flags & _TC:
+    if flags & _TC and not is_whole:
         return Answer(rcode, is_truncated=True, keeps_case=keeps_case)
     addresses, ttl = _plain_addresses(data, end, answers, kind)
     if not addresses:
@@ -159,7 +160,7 @@ def _plain_addresses(data: bytes, at: int, count: int, kind: int) -> tuple[tuple
             return (), 0
         shortest = min(shortest, ttl if ttl <= _MAX_TTL else 0)
         addresses.append(socket.inet_ntop(family, data[begin + 12 : begin + step]))
-    return tuple(addresses), shortest
+    return tuple(dict.fromkeys(addresses)), shortest
 
 
 class _Message:
@@ -214,8 +215,9 @@ class _Message:
             ttl = min(ttl, times.get(name, ttl))
         if name in aliases:
             return (), asked, 0
-        addresses = [socket.inet_ntop(family, packed) for packed in found.get(name, ())]
-        return tuple(addresses), name if aliases and name != asked else None, ttl
+        packed = dict.fromkeys(found.get(name, ()))
+        addresses = tuple(socket.inet_ntop(family, each) for each in packed)
+        return addresses, name if aliases and name != asked else None, ttl
 
     def closing(self, authorities: int, extras: int) -> tuple[int, int]:
         """Read the last sections: the time to live of a denial, the high bits of the rcode."""
