@@ -33,7 +33,7 @@ import triloop
 from tests.interop.resolver.harness import INET6, LONG, DNSProcess, Names, descriptors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 variable: ContextVar[str] = ContextVar("variable", default="nothing")
 
@@ -267,6 +267,27 @@ def test_a_reactor_event_loop_may_use_it(options: dict[str, Any]) -> None:
         loop.close()
         loop.reactor.fireSystemEvent("shutdown")
         loop.reactor.disconnectAll()
+
+
+@pytest.mark.parametrize("kind", [0, socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW, 99])
+@pytest.mark.parametrize("port", [80, "80", "http", "tftp", "domain", "nosuch", None, ""])
+def test_getaddrinfo_has_the_types_and_services_of_the_c_library(port: Any, kind: int) -> None:
+    resolver: Any = triloop.TwistedResolver()
+
+    def native() -> list[Any]:
+        return list(socket.getaddrinfo("127.0.0.1", port, type=kind))
+
+    def ours() -> list[Any]:
+        return list(asyncio.run(resolver.getaddrinfo("127.0.0.1", port, type=kind)))
+
+    assert outcome(ours) == outcome(native)
+
+
+def outcome(look_up: Callable[[], Any]) -> Any:
+    try:
+        return look_up()
+    except socket.gaierror as failed:
+        return failed.errno
 
 
 def test_aiohttp_may_use_it(options: dict[str, Any]) -> None:

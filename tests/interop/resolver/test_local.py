@@ -224,6 +224,8 @@ def test_a_wrong_option_is_refused_when_it_is_given() -> None:
         triloop.TwistedResolver(servers=[("localhost", 53)])
     with pytest.raises(TypeError, match="retries"):
         triloop.TwistedResolver(retries=3)
+    with pytest.raises(TypeError, match="reactor needs"):
+        triloop.TwistedResolver(reactor="epoll")
 
 
 def test_a_port_given_as_a_family_is_refused() -> None:

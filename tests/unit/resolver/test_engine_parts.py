@@ -110,6 +110,20 @@ def test_without_deadlines_there_is_no_timer(loop: FakeLoop) -> None:
     assert not item.expired
 
 
+def test_cleared_deadlines_are_not_kept(loop: FakeLoop) -> None:
+    deadlines = Deadlines(loop, lambda: None)
+    first, last = Item(), Item()
+    deadlines.set(first, 1.0)
+    deadlines.set(last, 9.0)
+    for _ in range(1000):
+        item = Item()
+        deadlines.set(item, 2.0)
+        deadlines.clear(item)
+    assert len(deadlines._heap) < 50
+    loop.advance(1.0)
+    assert (expired(first, last), loop.due()) == ([1, 0], [9.0])
+
+
 def test_setting_a_deadline_again_replaces_it(loop: FakeLoop) -> None:
     deadlines = Deadlines(loop, lambda: None)
     item, other = Item(), Item()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -200,7 +201,7 @@ def test_a_table_with_a_line_in_the_file_replaces_the_built_in_one() -> None:
     assert policy.scope_of_ipv4(ipv4) == 5
 
 
-@pytest.mark.parametrize("text", [b"", b"# precedence ::/0 1\nreload yes\n"])
+@pytest.mark.parametrize("text", [b"", b"label 10.0.0.0/8 9\nprecedence ::/0 x\nreload yes\n"])
 def test_a_file_without_tables_changes_nothing(text: bytes) -> None:
     assert parse_gai_conf(text) is DEFAULT_POLICY
 
@@ -217,6 +218,19 @@ def test_a_file_is_read_when_it_has_changed(tmp_path: Path) -> None:
     assert (file.value(), file.value(), read) == (b"one", b"one", [b"", b"one"])
     path.unlink()
     assert (file.value(), read) == (b"", [b"", b"one", b""])
+
+
+def test_a_change_that_leaves_size_and_time_is_seen_too(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"one")
+    os.utime(path, (1, 1))
+    file = WatchedFile(str(path), bytes)
+    assert file.value() == b"one"
+    changed = path.stat().st_ctime_ns
+    while path.stat().st_ctime_ns == changed:
+        path.write_bytes(b"two")
+        os.utime(path, (1, 1))
+    assert file.value() == b"two"
 
 
 def test_a_file_with_an_interval_is_checked_rarely(

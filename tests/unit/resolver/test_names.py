@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from triloop.adapters.resolver.errors import AddressError
-from triloop.adapters.resolver.literals import check_family, literal, port_number, with_port
+from triloop.adapters.resolver.literals import (
+    check_family,
+    literal,
+    parse_request,
+    port_number,
+    with_port,
+)
 from triloop.adapters.resolver.lookup import candidates
 from triloop.adapters.resolver.names import parse_name, to_wire
 from triloop.adapters.resolver.resolv_conf import ResolvConf
@@ -116,6 +122,8 @@ def test_a_domain_that_makes_a_name_too_long_is_left_out() -> None:
 HOSTS: list[Any] = [
     *["127.0.0.1", "127.1", "0x7f.1", "0177.1", "1", "::1", "::ffff:1.2.3.4", "::1.2.3.4"],
     *["fe80::1%1", "fe80::1%lo", "2001:db8::1%1", "::1%0", None, "*", b"::1"],
+    # As Python has it, through IDNA: full-width digits, an ideographic full stop.
+    *["１２７.0.0.1", "127。0。0。1", "４"],  # noqa: RUF001
 ]
 
 
@@ -164,11 +172,30 @@ def test_a_port_is_a_number_or_a_service(port: Any, number: int) -> None:
     assert port_number(port) == number
 
 
-@pytest.mark.parametrize("port", [-1, 65536, "65536", "-1", "nosuch", "0x50", "é"])
+@pytest.mark.parametrize("port", [-1, 65536, "65536", " 65536", "-1", "80 ", "nosuch", "0x50", "é"])
 def test_invalid_port_is_named_in_the_error(port: Any) -> None:
     with pytest.raises(socket.gaierror, match=str(port)) as raised:
         port_number(port)
     assert raised.value.errno == socket.EAI_SERVICE
+
+
+@pytest.mark.parametrize("host", [80, 1.5, [], bytearray(b"x.test")])
+def test_a_host_of_another_type_is_refused(host: Any) -> None:
+    with pytest.raises(TypeError, match="host needs"):
+        parse_request(host, 80, UNSPEC)
+
+
+@pytest.mark.parametrize(("host", "name"), [("x.test", b"x.test"), ("127.1", None), (None, None)])
+def test_a_request_has_a_name_or_is_for_a_literal(host: Any, name: bytes | None) -> None:
+    request = parse_request(host, "http", UNSPEC)
+    assert (request.name and request.name.text, request.port) == (name, 80)
+
+
+@pytest.mark.parametrize("host", ["é" * 70, "\ud800.test"])
+def test_a_name_without_an_ascii_form_is_none(host: str) -> None:
+    with pytest.raises(socket.gaierror) as raised:
+        parse_request(host, 80, UNSPEC)
+    assert raised.value.errno == socket.EAI_NONAME
 
 
 @pytest.mark.parametrize("port", [1.5, True, []])
@@ -236,6 +263,11 @@ def test_a_server_given_by_name_is_an_address_error() -> None:
     with pytest.raises(AddressError, match="localhost") as raised:
         Settings.of({"servers": [("localhost", 53)]})
     assert isinstance(raised.value, OSError)
+
+
+def test_a_server_may_be_given_as_its_sockets_address() -> None:
+    settings = Settings.of({"servers": [("fe80::1", 53, 0, 1), ("::1", 53, 0, 0)]})
+    assert settings.servers == (("fe80::1%1", 53), ("::1", 53))
 
 
 def test_options_that_are_right_are_kept() -> None:
