@@ -168,7 +168,7 @@ class DnsClient:
             self._starting = False
 
     def _drop_kept(self) -> bool:
-        """Drop the oldest question that nobody waits for; False if there is none."""
+        """Drop the oldest question without waiters; False if there is none."""
         while self._kept:
             question, _ = self._kept.popitem(last=False)
             if not question.waiters:
