@@ -1,4 +1,4 @@
-"""The contract's worlds as fixtures; each of its tests must leave the process as it was."""
+"""The contract's worlds as fixtures; each test must leave the process as it found it."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ def _strict(nothing_left: None, logged_errors: object) -> None:
 
 @pytest.fixture(params=STAGES, ids=str)
 def stage(request: pytest.FixtureRequest) -> Stage:
-    """Every world with Twisted in it, in every way to run it."""
+    """Every world with Twisted in it, and every way to run it."""
     chosen: Stage = request.param
     return chosen
 
 
 @pytest.fixture(params=NATIVE_STAGES, ids=str)
 def native_stage(request: pytest.FixtureRequest) -> Stage:
-    """The native loops, without Twisted: they tell what is right."""
+    """The native loops, without Twisted: the oracles."""
     chosen: Stage = request.param
     return chosen
 
 
 @pytest.fixture(params=[*NATIVE_STAGES, *STAGES], ids=str)
 def any_stage(request: pytest.FixtureRequest) -> Stage:
-    """Every world, native ones too."""
+    """Every world, including the native ones."""
     chosen: Stage = request.param
     return chosen
 

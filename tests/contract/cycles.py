@@ -1,4 +1,4 @@
-"""Makes, runs and closes an adapter many times, and prints as JSON what is left of that.
+"""Makes, runs and closes an adapter many times, and prints as JSON what is left over.
 
 ``python -m tests.contract.cycles ADAPTER CYCLES``; runs in a process of its own.
 """
@@ -26,14 +26,14 @@ from twisted.logger import globalLogBeginner
 
 from triloop import ReactorEventLoop, TornadoReactor, TwistedIOLoop
 
-#: Cycles after which what libraries make once has been made.
+#: Cycles after which all that libraries make once has been made.
 WARM_UP = 20
-#: Objects of these are counted.
+#: Objects of these packages are counted.
 PACKAGES = ("triloop", "twisted.internet", "tornado", "asyncio", "uvloop", "socket.")
 
 
 def listen_and_wait(reactor: Any) -> Any:
-    """Some use of a reactor, all of which is given back."""
+    """Use a reactor, and clean up."""
     port = reactor.listenTCP(0, Factory(), interface="127.0.0.1")
     late = reactor.callLater(3600, int)
 
@@ -72,7 +72,7 @@ def tornado_reactor_by_reactor_run() -> None:
 
 
 def reactor_event_loop() -> None:
-    """On a reactor of its own: the global one is taken."""
+    """A loop on a reactor of its own: the global one is taken."""
     loop = ReactorEventLoop()
     loop.run_until_complete(listen_and_wait(loop.reactor))
     loop.close()
@@ -86,7 +86,7 @@ def twisted_io_loop() -> None:
 
 @contextlib.contextmanager
 def one_reactor() -> Iterator[Callable[[], None]]:
-    """Loops that come and go on a reactor which stays."""
+    """Loops one after the other on the same reactor."""
     reactor = PollReactor()
 
     def cycle() -> None:
@@ -137,7 +137,7 @@ def holdings() -> Counter[str]:
 
 def main(adapter: str, cycles: int) -> dict[str, int]:
     """How much more there is of each kind after so many cycles."""
-    # What was logged before logging begins is kept, and all that it tells of with it.
+    # Twisted keeps the events that were logged before logging begins, and all objects in them.
     globalLogBeginner.beginLoggingTo([], discardBuffer=True, redirectStandardIO=False)
     twisted.internet.tcp._reservedFD.reserve()
     asyncio.set_event_loop(None)

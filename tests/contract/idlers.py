@@ -1,4 +1,4 @@
-"""A world that has nothing to do but to wait: ``python -m tests.contract.idlers STAGE``.
+"""A world that has nothing to do: ``python -m tests.contract.idlers STAGE``.
 
 It prints the ports on which Twisted and Tornado echo, and runs until it is killed.
 """
@@ -17,12 +17,12 @@ from tests.contract.peers import (
 )
 from tests.contract.worlds import STAGES, World
 
-#: Seconds after which one that was forgotten ends by itself.
+#: Seconds after which an idler ends by itself.
 FORGOTTEN = 600.0
 
 
 async def idle(world: World) -> None:
-    """Serve, be used once, and fall silent."""
+    """Serve, be used once, and be idle."""
     tcp = Medium()
     async with serve_by_twisted(world, tcp) as twisted, serve_by_tornado(world, tcp) as tornado:
         await ask_by_tornado(world, tcp, twisted, b"x")

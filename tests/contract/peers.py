@@ -46,7 +46,7 @@ class Served:
     """A server that listens; on port 0 if that is a UNIX socket."""
 
     port: int
-    #: One Future a connection, done once that is closed.
+    #: A Future for each connection, done when it is closed.
     closed: list[asyncio.Future[None]]
 
 
@@ -170,13 +170,13 @@ async def _close(writer: asyncio.StreamWriter) -> None:
     await writer.wait_closed()
 
 
-# Clients: each sends all, reads as much, and closes.
+# Clients: each sends all, reads the same number of bytes, and closes.
 
 Ask = Callable[[World, Medium, Served, bytes], Any]
 
 
 class Gatherer(Protocol):
-    """Twisted's client side: it waits for so many bytes."""
+    """Twisted's client side: it waits for a number of bytes."""
 
     def __init__(self, world: World, wanted: int) -> None:
         self._wanted = wanted

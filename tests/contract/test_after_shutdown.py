@@ -1,4 +1,4 @@
-"""``fireSystemEvent("shutdown")`` by hand, and then go on: as on Twisted's own reactor.
+"""After ``fireSystemEvent("shutdown")`` by hand a reactor goes on as Twisted's own does.
 
 Twisted's trial does it, and runs more tests afterwards.
 """
@@ -116,7 +116,7 @@ def add_reader(reactor: Any, seen: Seen) -> None:
 
 def run(reactor: Any, seen: Seen) -> None:
     reactor.callWhenRunning(seen.append, "startup")
-    # A native one has forgotten how a stop ends its run.
+    # A native reactor has no trigger left that ends its run.
     reactor.callLater(0.01, reactor.crash)
     reactor.run(installSignalHandlers=False)
 
@@ -152,7 +152,7 @@ def guest() -> Iterator[Any]:
 
 
 def outcome(reactor: Any, entry: str) -> Seen:
-    """What the entry comes to after a shutdown, in a reactor that is only ever iterated."""
+    """The outcome of the entry after a shutdown, in a reactor that is only iterated."""
     seen: Seen = []
     reactor.fireSystemEvent("shutdown")
     ENTRIES[entry](reactor, seen)
@@ -166,7 +166,7 @@ def outcome(reactor: Any, entry: str) -> Seen:
 
 
 def reap() -> None:
-    """What the native reactor's SIGCHLD handler does, which is not set by ``iterate``."""
+    """Reap children, as the native reactor's SIGCHLD handler does: ``iterate`` does not set it."""
     from twisted.internet import process
 
     process.reapAllProcesses()

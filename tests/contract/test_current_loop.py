@@ -1,4 +1,4 @@
-"""Which loop is the current one, once a TwistedIOLoop has been installed."""
+"""Which loop is the current one after a TwistedIOLoop was installed."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ Address = tuple[str, int]
 
 
 class Correspondent:
-    """One end of an exchange: it keeps what it hears, and answers what is no answer."""
+    """One end of an exchange: it stores what it receives, and answers what is not an answer."""
 
     def __init__(self, world: World) -> None:
         self.heard: asyncio.Queue[bytes] = asyncio.Queue()
@@ -75,7 +75,7 @@ async def by_asyncio(world: World) -> AsyncIterator[Correspondent]:
 
 @contextlib.asynccontextmanager
 async def by_tornado(world: World) -> AsyncIterator[Correspondent]:
-    """Tornado has no UDP of its own: this is what its users write."""
+    """UDP with Tornado, which has none of its own: as its users write it."""
     correspondent = Correspondent(world)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.setblocking(False)

@@ -1,4 +1,4 @@
-"""What is said where the global reactor is another one: who installed it, and what to do."""
+"""Errors where the global reactor is another one: they name what installed it and the fix."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Culprit(NamedTuple):
-    """A module that has a global reactor installed, and what is said of it."""
+    """A module that installs a global reactor, and what the error says about it."""
 
     source: str
     line: int

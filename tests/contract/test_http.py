@@ -33,9 +33,9 @@ from tests.contract.certificates import NAME, Certificate
 from tests.contract.worlds import Stage, World
 
 pytestmark = [
-    # Twisted hands its own certificate objects to pyOpenSSL, which wants them no more.
+    # Twisted passes its own certificate objects to pyOpenSSL, which deprecates them.
     pytest.mark.filterwarnings("ignore:Passing pyOpenSSL .* is deprecated"),
-    # readBody finds a response that has come whole, and its own proxy where it wants a transport.
+    # readBody warns of a response that is complete, as its transport is a proxy then.
     pytest.mark.filterwarnings("ignore:Using readBody with a transport"),
 ]
 
@@ -44,7 +44,7 @@ REQUESTS = 3
 
 
 class Reverser(Resource):
-    """Answers a POST with its body reversed, once a timer of this world has expired."""
+    """Answers a POST with its body reversed, after a timer of this world."""
 
     isLeaf = True
 
@@ -113,7 +113,7 @@ class Trusting:
 
 
 async def ask_by_agent(world: World, url: str, certificate: Certificate | None) -> list[bytes]:
-    """POST some times over a kept connection."""
+    """POST several times over a persistent connection."""
     pool = HTTPConnectionPool(world.reactor, persistent=True)
     policy = Trusting(certificate) if certificate else BrowserLikePolicyForHTTPS()
     agent = Agent(world.reactor, policy, pool=pool)
@@ -139,7 +139,7 @@ async def ask_by_tornado(world: World, url: str, certificate: Certificate | None
 
 
 def _cooperator(world: World) -> Any:
-    """Twisted's own would use the reactor that was global when it was first asked for."""
+    """A cooperator on this reactor; Twisted's own uses the one that was global at its first use."""
     return Cooperator(scheduler=lambda call: world.reactor.callLater(0, call))
 
 

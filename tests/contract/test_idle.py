@@ -1,4 +1,4 @@
-"""An idle process sleeps: its threads are never woken, and make no system call at all."""
+"""An idle process sleeps: its threads are not woken, and make no system calls."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 ROOT = Path(__file__).parents[2]
-#: Seconds of silence that are asked for.
+#: Seconds in which nothing may happen.
 SILENCE = 5.0
-#: Seconds asleep, without a wake-up, after which a process has come to rest.
+#: Seconds without a wake-up after which a process is at rest.
 SETTLING = 1.0
 STAGES = [
     "TornadoReactor@asyncio-IOLoop.start",
@@ -39,7 +39,7 @@ STAGES = [
 
 @dataclass
 class Idler:
-    """A process that has told its ports and now waits."""
+    """A process that has printed its ports and now waits."""
 
     process: subprocess.Popen[str]
     ports: list[int]
@@ -49,12 +49,12 @@ class Idler:
         return [path.name for path in Path(f"/proc/{self.process.pid}/task").iterdir()]
 
     def asleep(self) -> bool:
-        """Whether all of its threads sleep: one that only has to wait for a processor does not."""
+        """Whether all of its threads sleep; one that waits for a processor does not."""
         process = self.process.pid
         return all("S" in status(process, thread)["State"] for thread in self.threads())
 
     def wake_ups(self) -> dict[str, int]:
-        """How often each thread has given the processor up and was woken again so far."""
+        """How often each thread has slept and was woken so far."""
         return {thread: wake_ups(self.process.pid, thread) for thread in self.threads()}
 
     def traced(self) -> bool:
@@ -101,7 +101,7 @@ def told(process: subprocess.Popen[str]) -> list[int]:
 
 
 def until_woken(idler: Idler, before: dict[str, int]) -> None:
-    """Wait until the use of a process shows in its count, which is when it sleeps again."""
+    """Wait until the use of a process is counted, which happens when it sleeps again."""
     end = time.monotonic() + PATIENCE
     while idler.wake_ups() == before:
         assert time.monotonic() < end, "the wake-ups of a used process are not counted"
@@ -109,7 +109,7 @@ def until_woken(idler: Idler, before: dict[str, int]) -> None:
 
 
 def until_at_rest(idlers: dict[str, Idler]) -> None:
-    """Wait until all have started, as late as they may, and sleep."""
+    """Wait until all have started and sleep."""
     end = time.monotonic() + PATIENCE
     before = None
     while True:
@@ -117,7 +117,7 @@ def until_at_rest(idlers: dict[str, Idler]) -> None:
         now = [idler.wake_ups() for idler in idlers.values()]
         if asleep and now == before:
             return
-        assert time.monotonic() < end, "a process that nobody uses comes to no rest"
+        assert time.monotonic() < end, "an unused process does not come to rest"
         before = now
         time.sleep(SETTLING)
 
@@ -129,7 +129,7 @@ def kill(process: subprocess.Popen[str]) -> None:
 
 @contextlib.contextmanager
 def traced(strace: str, idlers: dict[str, Idler], directory: Path) -> Iterator[None]:
-    """Watch the system calls of all threads of all of them: a file a thread, named by its id."""
+    """Trace the system calls of all threads, in a file for each thread."""
     pids = [f"--attach={idler.process.pid}" for idler in idlers.values()]
     process = subprocess.Popen(
         [
@@ -149,7 +149,7 @@ def traced(strace: str, idlers: dict[str, Idler], directory: Path) -> Iterator[N
             assert process.poll() is None, "strace could not attach"
             assert time.monotonic() < end, "strace has not attached to all"
             time.sleep(0.01)
-        until_at_rest(idlers)  # the one call that all sleep in was interrupted
+        until_at_rest(idlers)  # strace has interrupted the call that they sleep in
         yield
     finally:
         process.terminate()
@@ -157,7 +157,7 @@ def traced(strace: str, idlers: dict[str, Idler], directory: Path) -> Iterator[N
 
 
 def system_calls(threads: Iterable[str], directory: Path, begin: float, end: float) -> list[str]:
-    """What these threads called between two points of time."""
+    """The system calls of these threads between two times."""
     lines = [
         line
         for thread in threads

@@ -1,4 +1,4 @@
-"""``triloop.install()``: each in a process of its own, for there is one global reactor in each."""
+"""``triloop.install()``, each time in a new process: a process has one global reactor."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.contract.worlds import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 PYTHON = [
-    # Not development mode: asyncio's tells of each callback that a busy machine delays.
+    # Not development mode: asyncio would log each callback that a busy machine delays.
     *(sys.executable, "-W", "default::ResourceWarning"),
-    # Twisted keeps a spare descriptor for the day when there is none left, and never closes it.
+    # Twisted keeps a spare descriptor for when there is none left, and never closes it.
     *("-W", "ignore:unclosed file <_io.TextIOWrapper name='/dev/null'"),
 ]
-#: What a program says when the reactor has worked in it.
+#: The output of a program in which the reactor has worked.
 WORKS = """
 import asyncio, sys, threading
 import tornado.ioloop
@@ -41,7 +41,7 @@ async def use(reactor):
 
 
 def run(program: str, *, works: bool = True) -> str:
-    """What a program prints; it must end with status 0 and nothing on stderr."""
+    """Run a program and return its output; its status must be 0, its stderr empty."""
     code = (WORKS if works else "") + textwrap.dedent(program)
     ended = subprocess.run(
         [*PYTHON, "-c", code],

@@ -1,4 +1,4 @@
-"""What a TornadoReactor says it is, it is."""
+"""A TornadoReactor implements the interfaces that it provides."""
 
 from __future__ import annotations
 

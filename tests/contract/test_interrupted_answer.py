@@ -1,4 +1,4 @@
-"""What a protocol has written before an interrupt still leaves, once the loop runs again."""
+"""What a protocol has written before an interrupt is sent when the loop runs again."""
 
 from __future__ import annotations
 

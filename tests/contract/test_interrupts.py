@@ -45,7 +45,7 @@ def test_out_of_asyncio_and_tornado_callbacks(
 ) -> None:
     left = {way: leaves_through(any_stage, way, exception) for way in ASYNCIO_WAYS}
     assert left == dict.fromkeys(ASYNCIO_WAYS, True)
-    # Nothing awaits the task that raised: asyncio says so, of the native loops' too.
+    # Nothing awaits the task that raised, and asyncio reports that, on native loops too.
     logged_errors.take("Task exception was never retrieved")
 
 
@@ -61,7 +61,7 @@ def test_out_of_twisted_callbacks(stage: Stage, exception: type[BaseException]) 
 def test_world_goes_on_when_it_is_run_again(
     kind: Kind, exception: type[BaseException], logged_errors: LoggedErrors
 ) -> None:
-    """The host did not cut the guest off, nor the guest its own descriptors."""
+    """The guest and its descriptors are still connected."""
     ways = [*ASYNCIO_WAYS, *(TWISTED_WAYS if kind.guest_reactor else [])]
 
     async def everything_works(world: World) -> None:

@@ -1,4 +1,4 @@
-"""What asyncio has learned since Python 3.11, on every loop: runners, eager tasks, call graphs."""
+"""What asyncio has since Python 3.11, on every loop: runners, eager tasks, call graphs."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_eager_tasks_begin_at_once(make_loop: LoopFactory) -> None:
 
     async def main() -> list[str]:
         loop = asyncio.get_running_loop()
-        # By the factory itself: uvloop's create_task passes it by.
+        # Called directly: uvloop's create_task ignores it.
         tasks = [newer.eager_task_factory(loop, step(name, wait=name == "a")) for name in "ab"]
         order.append("made")
         results: list[str] = await asyncio.gather(*tasks)

@@ -1,7 +1,7 @@
-"""What can be seen never to happen is an error, at the line that asked for it.
+"""A call that would never happen is an error, at the line that asks for it.
 
-The table walks through all that the package shows: what does it do when nothing runs the loop, when
-another one runs, when it is called in another thread, and when it is given what it cannot use?
+The table has all public names: what happens when nothing runs the loop, when another loop runs, in
+another thread, and with an argument of a wrong kind?
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Elsewhere:
 
 
 def dispose_of(reactor: Any) -> None:
-    """Give back what a native reactor holds; it has no method for that."""
+    """Close what a native reactor holds; it has no method for that."""
     for reader in list(reactor._internalReaders):
         reactor.removeReader(reader)
         reader.connectionLost(None)
@@ -56,7 +56,7 @@ def dispose_of(reactor: Any) -> None:
 
 
 class Situation:
-    """What the calls of the table are made with."""
+    """The objects for the calls of the table."""
 
     def __init__(self) -> None:
         self.stack = contextlib.ExitStack()
@@ -283,7 +283,7 @@ def test_inside_a_running_loop(name: str, situation: Situation) -> None:
 
 def test_table_has_all_public_names() -> None:
     walked = {name.split(":")[0] for name in (*OUTSIDE, *INSIDE)}
-    # The resolvers' walk is among their own tests; await_anything() can be refused nothing.
+    # The resolvers have tests of their own; await_anything() takes no argument.
     elsewhere = {name for name in triloop.__all__ if name.lower().endswith(("resolver", "resolve"))}
     assert set(triloop.__all__) - elsewhere - {"Convertible", "await_anything"} <= walked
 
@@ -299,7 +299,7 @@ def test_reactor_of_another_thread_without_a_loop(situation: Situation) -> None:
     with pytest.raises(RuntimeError, match="callFromThread"):
         triloop.new_event_loop(free)
     made: list[Any] = []
-    # In its own thread it is made, also though another reactor was the last to be started.
+    # In its own thread it is made, even if another reactor was started last.
     later = Elsewhere()
     free.callFromThread(lambda: made.append(triloop.new_event_loop(free)))
     free.callFromThread(free.stop)
@@ -313,7 +313,7 @@ def test_reactor_of_another_thread_without_a_loop(situation: Situation) -> None:
 def test_reactor_made_in_a_native_one_that_has_no_loop(
     situation: Situation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It would wait in a new loop, which nothing runs."""
+    """It would be in a new loop, which nothing runs."""
     native = situation.native
     monkeypatch.setitem(sys.modules, "twisted.internet.reactor", native)
     refused: list[str] = []

@@ -1,4 +1,4 @@
-"""What cannot host is refused when it is given, and nothing half-made is left."""
+"""Loops and reactors that cannot be hosts are refused at once, and nothing is left over."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class NoReaders(asyncio.SelectorEventLoop):
-    """As the Proactor loop, and PySide's QtAsyncio."""
+    """A loop like the Proactor loop and PySide's QtAsyncio."""
 
     def add_reader(self, *args: Any) -> None:  # type: ignore[override]
         raise NotImplementedError
@@ -43,7 +43,7 @@ def _no_global_reactor() -> Iterator[None]:
     finally:
         if before is not None:
             sys.modules[name] = before
-    gc.collect()  # a half-made loop would complain here
+    gc.collect()  # a loop that is half made would warn here
 
 
 @pytest.fixture

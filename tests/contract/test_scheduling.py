@@ -1,4 +1,4 @@
-"""Callbacks of all worlds: in which loop, in which context, in what order, and how fairly."""
+"""Callbacks of all worlds: the running loop, the context, the order and the fairness."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Reader:
         self._call()
 
     def connectionLost(self, reason: object) -> None:
-        """Called when doRead raises what Twisted logs."""
+        """Called when doRead raises an exception that Twisted logs."""
 
 
 def by_reader(world: World, call: Call) -> None:
@@ -98,7 +98,7 @@ WAYS: dict[str, Callable[[World, Call], object]] = {
 
 
 def start_looking(world: World, found: asyncio.Future[bool]) -> None:
-    """Start a task, as any callback of any world may, that looks for the running loops."""
+    """Start a task, in a callback of any world, that looks for the running loops."""
 
     async def look() -> None:
         right = asyncio.get_running_loop() is world.loop
@@ -117,7 +117,7 @@ def test_all_callbacks_find_the_running_loop(stage: Stage) -> None:
             found[way] = await called
         return found
 
-    # callWhenRunning calls at once, in a reactor that runs: within the loop's turn.
+    # In a running reactor callWhenRunning calls at once: within the loop's turn.
     own = [*KEEPING, "reactor.callWhenRunning"] if stage.kind.visits else WAYS
     assert stage.play(main) == {way: way in own for way in WAYS}
 
@@ -256,7 +256,7 @@ async def order_of_timers(world: World) -> list[int]:
 
 
 def test_timers_of_all_worlds_expire_in_the_order_of_time(stage: Stage) -> None:
-    """Timers that a busy machine is late for come world by world; a wrong order always comes."""
+    """On a busy machine late timers may come world by world; a wrong order would come each time."""
 
     async def main(world: World) -> bool:
         for _ in range(10):
@@ -316,7 +316,7 @@ async def beats(world: World, later: Callable[..., object]) -> None:
 
 @pytest.mark.parametrize("stage", STAGES, ids=str)
 def test_busy_world_does_not_starve_the_others(stage: Stage) -> None:
-    """Measured in CPU seconds: of those a busy machine takes none away."""
+    """Measured in CPU seconds, which do not depend on how busy the machine is."""
 
     async def main(world: World) -> dict[str, tuple[float, int]]:
         taken = {}

@@ -14,7 +14,7 @@ from tests.contract.worlds import Stage, World
 
 PAYLOAD = random.Random(7).randbytes(300_000)  # more than a socket's buffers hold
 CONNECTIONS = 3
-# Twisted hands its own certificate objects to pyOpenSSL, which wants them no more.
+# Twisted passes its own certificate objects to pyOpenSSL, which deprecates them.
 pytestmark = pytest.mark.filterwarnings("ignore:Passing pyOpenSSL .* is deprecated")
 
 PAIRS = [(server, client) for server in SERVERS for client in CLIENTS if server != client]
@@ -28,7 +28,7 @@ def medium(request: pytest.FixtureRequest, tmp_path: Path, certificate: Certific
 
 
 async def exchange(world: World, medium: Medium, server: str, client: str) -> list[bytes]:
-    """What some connections at once hear back."""
+    """The answers to several connections at once."""
     ask = CLIENTS[client]
     async with SERVERS[server](world, medium) as served:
         asked = [ask(world, medium, served, PAYLOAD[i:]) for i in range(CONNECTIONS)]

@@ -18,7 +18,7 @@ from tests.contract.worlds import PATIENCE, Stage, World
 #: Seconds within which an idle loop must be awake. A lost wake-up would last for PATIENCE.
 AT_ONCE = 0.5
 ATTEMPTS = 2
-#: Seconds a thread gives the loops to fall asleep.
+#: Seconds that a thread waits for the loops to fall asleep.
 SLEEP = 0.02
 
 Call = Callable[[], object]
@@ -58,7 +58,7 @@ WAKES: list[Wake] = [
 
 
 async def seconds_to_wake(world: World, wake: Wake) -> float:
-    """How long it takes a call of another thread to come to an idle loop, and back to a task."""
+    """Seconds from a call in another thread until an idle loop has resumed a task."""
     called = world.future()
     asked: list[float] = []
 
@@ -78,10 +78,9 @@ async def seconds_to_wake(world: World, wake: Wake) -> float:
 
 def test_thread_wakes_an_idle_loop_at_once(stage: Stage) -> None:
     async def main(world: World) -> dict[str, float]:
-        # The executor's threads start here, not while a time is taken.
+        # The executor's threads start here, not while the time is measured.
         await world.loop.run_in_executor(None, time.sleep, 0)
-        # A lost wake-up lasts until a test's patience ends; what comes at once may be delayed by a
-        # busy machine, but not each time.
+        # A lost wake-up lasts until PATIENCE; a busy machine may delay a call, but not each time.
         taken = dict.fromkeys((wake.__name__ for wake in WAKES), PATIENCE)
         for wake in WAKES * ATTEMPTS:
             seconds = await seconds_to_wake(world, wake)

@@ -1,4 +1,4 @@
-"""The loops and reactors that the contract holds for, and the ways to run them."""
+"""The loops and reactors of the contract tests, and the ways to run them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from triloop import ReactorEventLoop, TornadoReactor, TwistedIOLoop
 T = TypeVar("T")
 Loop = asyncio.AbstractEventLoop
 
-#: Seconds that anything may take before a test gives up on it.
+#: Seconds after which a test gives up.
 PATIENCE = 20.0
 
 #: The reactors under a ReactorEventLoop.
@@ -96,7 +96,7 @@ class Kind:
         return NATIVE_LOOPS[self.loop]()
 
     def make_io_loop(self) -> BaseAsyncIOLoop:
-        """The same with Tornado's face; it is the current one then."""
+        """The same with a Tornado IOLoop, which becomes the current one."""
         io_loop: Any
         if self.on_reactor:
             io_loop = TwistedIOLoop(REACTORS[self.loop]()).install()
@@ -134,7 +134,7 @@ def end_tasks(loop: Loop) -> None:
 
 
 def clean_up(reactor: TornadoReactor) -> None:
-    """End a TornadoReactor as its documentation says; nothing may be in it."""
+    """End a TornadoReactor as its documentation says, and check that nothing is left in it."""
     left = reactor.getDelayedCalls(), reactor.removeAll()
     reactor.fireSystemEvent("shutdown")
     reactor.disconnectAll()
@@ -142,13 +142,13 @@ def clean_up(reactor: TornadoReactor) -> None:
 
 
 def discard(reactor: Any) -> None:
-    """Close one of Twisted's own reactors, which has no method for that; nothing may be in it."""
+    """Close one of Twisted's own reactors, which has no method for that; check that it is empty."""
     _cancel_call_of_stop(reactor)
     calls = reactor.getDelayedCalls()
     readers = reactor.removeAll()
     foreign = []
     reactor.fireSystemEvent("shutdown")
-    reactor._signals.uninstall()  # AsyncioSelectorReactor's run forgets that
+    reactor._signals.uninstall()  # AsyncioSelectorReactor's run does not do that
     for reader in list(reactor._internalReaders):
         if not type(reader).__module__.startswith("twisted."):
             foreign.append(reader)
@@ -163,7 +163,7 @@ def discard(reactor: Any) -> None:
 
 
 def _cancel_call_of_stop(reactor: Any) -> None:
-    """AsyncioSelectorReactor wakes itself by a call for its stop, and may have stopped before."""
+    """Cancel the call by which AsyncioSelectorReactor wakes itself to stop: it may be left."""
     for call in reactor.getDelayedCalls():
         if call.func.__qualname__.startswith("AsyncioSelectorReactor.stop."):
             call.cancel()
@@ -171,7 +171,7 @@ def _cancel_call_of_stop(reactor: Any) -> None:
 
 @contextlib.contextmanager
 def as_global_reactor(reactor: Any) -> Iterator[None]:
-    """``twisted.internet.reactor`` is this one: parts of twisted.web take no other."""
+    """Make ``reactor`` the global one: parts of twisted.web use no other."""
     if reactor is None:
         yield
         return
@@ -279,7 +279,7 @@ class Stage:
 
     @property
     def possible(self) -> bool:
-        """Whether there is such a thing."""
+        """Whether this combination exists."""
         if self.runner == "reactor.run":
             return self.kind.has_reactor
         if self.runner == "asyncio.run" and sys.version_info < (3, 11):

@@ -1,8 +1,8 @@
-"""The engine alone in a simulated process: every order of what can happen to it.
+"""The engine alone in a simulated process, in random orders of events.
 
-A *schedule* is made from a seed: a host, a guest, and an order of events. Each event happens where
-the one before has led to: between two passes of the host, in a turn of the guest, in a loop that is
-nested in that, in a turn within the nested loop. What must hold is looked at after each event.
+A *schedule* is made from a seed: a host, a guest, and an order of events. An event happens between
+two passes of the host, in a turn of the guest, in a loop nested in that turn, or in a turn within
+the nested loop, wherever the one before has led to. The invariants are checked after each event.
 
 ``make simulate`` plays a million of them. ``python -m tests.property.engine_simulation --seed N
 --schedules 1 --verbose`` plays the one of a seed again, event by event.
@@ -34,7 +34,7 @@ DELAYS = (0.0, 0.0, 0.0001, 0.001, MAX_SECONDS, 0.3)
 
 
 class Interrupted(BaseException):
-    """Stands for KeyboardInterrupt and all else that leaves a turn."""
+    """Stands for KeyboardInterrupt and all other exceptions that leave a turn."""
 
 
 class Simulation:
@@ -42,7 +42,7 @@ class Simulation:
 
     Args:
         seed: What it is made from.
-        tell: Is told of each event as it happens.
+        tell: Called with each event as it happens.
     """
 
     def __init__(self, seed: int, tell: Callable[[str], object] | None = None) -> None:
@@ -69,7 +69,7 @@ class Simulation:
         self.raised: list[BaseException] = []
 
     def play(self) -> None:
-        """Let everything happen, then see that nothing was lost."""
+        """Let all events happen, then check that nothing was lost."""
         self._say("attach")
         self._attach()
         while self.order:
@@ -92,7 +92,7 @@ class Simulation:
             self._check()
 
     def _some(self) -> None:
-        """The next events happen here, in the middle of what runs."""
+        """Let the next events happen here, in the middle of a callback."""
         for _ in range(self.random.choice((0, 1, 1, 2, 4))):
             if self.order:
                 self._happen()
@@ -159,7 +159,7 @@ class Simulation:
         raise self.raised[-1]
 
     def _nested(self) -> None:
-        """A dialog opens, things happen in it, and it is closed when there is nothing to do."""
+        """Open a dialog, let events happen in it, and close it when there is nothing to do."""
         self.host.add_own(lambda: self._within("dialog", self._some))
         self._within("nested loop", self._nest)
 
@@ -191,7 +191,7 @@ class Simulation:
         assert self.rounds <= self.max_rounds, "a turn beyond its rounds starves the host"
 
     def _check(self) -> None:
-        """Between two passes the host holds what brings the guest its next turn, no more."""
+        """Between two passes the host holds the requests for the guest's next turn only."""
         host = self.host
         assert host.reasons == self.raised, "each reason leaves once, in order"
         assert len(host.armed()) <= 1, "more than one timer"
@@ -206,14 +206,14 @@ class Simulation:
             assert host.next_timer() <= self.clock() + delay + SLACK, "a lost wake-up"
 
     def _check_at_rest(self) -> None:
-        """The host would sleep, and the guest has nothing to do until its timer."""
+        """Check that the host would sleep, and that the guest has nothing to do until its timer."""
         left = [*self.guest.ready, *self.guest.batch, *self.guest.io]
         assert not left, "work that is left"
         due = self.guest.deadline()
         assert due is None or self.host.next_timer() <= self.clock() + due + SLACK, "a lost timer"
 
     def _finish(self) -> None:
-        """All that was left to the guest runs, once; then nothing wakes the host any more."""
+        """Check that all work of the guest runs once, and nothing wakes the host after that."""
         self._say("the end")
         for _ in range(BUSY):
             if not self.attached:

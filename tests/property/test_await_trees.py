@@ -1,4 +1,4 @@
-"""Random trees of awaits, in forms of all three worlds, come to what plain asyncio comes to."""
+"""Random trees of awaits, in forms of all three worlds, have the outcome of plain asyncio."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXAMPLES = int(os.environ.get("TRILOOP_AWAIT_EXAMPLES", "60"))
 
 
 class BoomError(Exception):
-    """What a leaf fails with."""
+    """The error of a leaf."""
 
 
 @inlineCallbacks
@@ -116,7 +116,7 @@ class Program:
             return "cancelled"
 
     async def cancelled(self, part: Part, one: Part) -> Any:
-        """Cancel something that waits for ever, and cleans up."""
+        """Cancel a coroutine that waits for ever and cleans up."""
         started = asyncio.ensure_future(awaited(self.formed(one, self.waits(part.number))))
         for _ in range(12):
             await asyncio.sleep(0)

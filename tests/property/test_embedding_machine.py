@@ -1,4 +1,4 @@
-"""Whatever the order of events, the engine loses no wake-up, never spins and starves no side."""
+"""In any order of events the engine loses no wake-up, never spins and starves neither side."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ pieces = st.recursive(
 
 
 class Interrupted(BaseException):
-    """Stands for KeyboardInterrupt and all else that leaves a turn."""
+    """Stands for KeyboardInterrupt and all other exceptions that leave a turn."""
 
 
 class EmbeddingMachine(RuleBasedStateMachine):
@@ -179,7 +179,7 @@ class EmbeddingMachine(RuleBasedStateMachine):
         thread.join()
 
     def run_nested_loop(self) -> None:
-        """A modal dialog: it must find its way to sleep, whatever the guest has ready.
+        """Open a modal dialog: its loop must come to rest, whatever the guest has ready.
 
         A guest that can be turned in it has nothing to do by then.
         """
@@ -277,7 +277,7 @@ class EmbeddingMachine(RuleBasedStateMachine):
 
     @rule(backwards=st.booleans())
     def run_pass(self, *, backwards: bool) -> None:
-        """One pass is enough for the guest to be turned and for the host to do its own work."""
+        """In one pass the guest is turned and the host does its own work."""
         ready = self.attached and (bool(self.guest.io) or bool(self.guest.ready))
         detached, turns = self.detached, self.guest.turns
         own = [request for request in self.host.own if request.is_live()]
@@ -287,7 +287,7 @@ class EmbeddingMachine(RuleBasedStateMachine):
         assert left or all(request.done for request in own), "the host was starved"
 
     def run(self, host_run: Callable[[], object]) -> bool:
-        """Run the host; whether a reason left it."""
+        """Run the host; return whether an exception left it."""
         try:
             host_run()
         except Interrupted:
@@ -297,7 +297,7 @@ class EmbeddingMachine(RuleBasedStateMachine):
 
     @rule()
     def settle(self) -> None:
-        """Without a new event the host goes to sleep, and then the guest has nothing to do."""
+        """Without a new event the host comes to rest, and then the guest has nothing to do."""
         for _ in range(BUSY):
             if not self.run(lambda: self.host.run_until_idle(BUSY)):
                 break

@@ -13,7 +13,7 @@ from tests.interop.scripts import PATIENCE, ROOT
 @pytest.mark.sweep
 @pytest.mark.skipif(sys.platform != "linux", reason="counts epoll's calls")
 def test_faults() -> None:
-    # In a process of its own: what a native reactor leaves open under a fault is not this one's.
+    # In a process of its own: native reactors leave descriptors open under a fault.
     command = [sys.executable, "-m", "tests.property.faults.sweep", "--few"]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=4 * PATIENCE, check=False

@@ -1,8 +1,8 @@
-"""Seven exceptions in every kind of callback, of both worlds: what leaves, and what goes on.
+"""Seven exceptions in every kind of callback of both worlds: which leave the run, and what goes on.
 
-On asyncio all is as on the native loop. On Twisted an interrupt leaves through the call that runs
-the loop, and the failed object goes on, where Twisted's own reactor logs it and drops the object;
-all other exceptions are as there.
+Callbacks of asyncio behave as on the native loop. In a callback of Twisted an interrupt leaves
+through the call that runs the loop, and the failed object goes on; Twisted's own reactor logs it
+and drops the object. All other exceptions have the same effect as on Twisted's own.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ OTHERS: list[Callable[[], BaseException]] = [
     a_group,
 ]
 EXCEPTIONS = INTERRUPTS + OTHERS
-#: What the bystanders hear: nothing that was accepted is lost.
+#: What the bystanders receive: no data that was accepted is lost.
 HEARD = (b"written received",) * 3
 
-#: What one that was interrupted is told of afterwards, where there is more to be told.
+#: The later calls of an object that was interrupted, if there are any.
 AFTERWARDS = {
     "dataReceived": ("dataReceived", "dataReceived", "data"),
     "connectionMade (server)": ("connectionMade", "connectionMade"),
@@ -90,7 +90,7 @@ AFTERWARDS = {
 
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What is logged is a part of the outcome, and not to be printed."""
+    """Do not print what is logged: it is a part of the outcome."""
     monkeypatch.setattr(logging.getLogger("asyncio"), "disabled", True)
     yield
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Connections do the same on our loops as on the native ones, whatever their ends do.
+"""Random connections behave on our loops as on the native ones.
 
 A short run; ``make fuzz SECONDS=600`` is a long one.
 """

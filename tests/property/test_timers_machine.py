@@ -1,4 +1,4 @@
-"""Timed calls do what Twisted's own do, in whatever order they are made, moved and cancelled."""
+"""Timed calls do what Twisted's own do, in any order of making, moving and cancelling."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Verb = Literal["make", "cancel", "reset", "delay", "sleep"]
 
 @dataclass(frozen=True)
 class Deed:
-    """Something done with the timed calls; ``script`` is what the call that it makes will do."""
+    """An operation on the timed calls; ``script`` is what a new call will do."""
 
     verb: Verb
     number: int
@@ -32,7 +32,7 @@ class Deed:
 
 
 def apart(number: int) -> float:
-    """A part of a second that is this number's own, of so few bits that sums are exact.
+    """A fraction of a second for each number, of so few bits that sums are exact.
 
     Calls for the same time run in any order in Twisted; so no two calls ever are.
     """
@@ -41,7 +41,7 @@ def apart(number: int) -> float:
 
 @st.composite
 def deeds(draw: st.DrawFn, depth: int = 2) -> Deed:
-    """A deed as it is drawn; :meth:`TimersMachine.number` tells those of one run apart."""
+    """A random operation; :meth:`TimersMachine.number` makes those of a run distinct."""
     verb: Verb = draw(st.sampled_from(["make", "make", "cancel", "reset", "delay", "sleep"]))
     lowest = -3 if verb in {"reset", "delay"} else 0
     script: Sequence[Deed] = ()
@@ -109,7 +109,7 @@ class World:
 
 
 class TimersMachine(RuleBasedStateMachine):
-    """The same deeds in both worlds."""
+    """The same operations in both worlds."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -135,7 +135,7 @@ class TimersMachine(RuleBasedStateMachine):
 
     @rule()
     def ask_timeouts(self) -> None:
-        """Ours is exact; Twisted's may wake for a call that was moved away."""
+        """Compare timeouts: ours is exact, Twisted's may be that of a call that was moved away."""
         pending, now = self.ours.pending(), self.ours.clock.now
         exact = max(0.0, min(pending.values()) - now) if pending else None
         assert self.ours.reactor.timeout() == exact
@@ -164,7 +164,7 @@ class TimersMachine(RuleBasedStateMachine):
         assert reactor.entries() - reactor.outdated() == len(self.ours.pending())
 
     def teardown(self) -> None:
-        """Time passes until nothing is left to do."""
+        """Let time pass until no call is left."""
         while pending := self.ours.pending():
             due = min(pending.values())
             for world in (self.ours, self.twisteds):

@@ -1,4 +1,4 @@
-"""What is asked of an asyncio loop or of Tornado's IOLoop, and seen in which context."""
+"""The rows for requests to an asyncio loop or Tornado's IOLoop: their callbacks' contexts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Body = Callable[[Place, See], Awaitable[object]]
 
 
 class Watched(asyncio.Protocol):
-    """Sees in one of its callbacks; sets the variable in another, if that is wanted."""
+    """Notes the context of one of its callbacks; may set the variable in another."""
 
     def __init__(self, name: str, see: See, sets: str = "") -> None:
         self._name, self._see, self._sets = name, see, sets
@@ -51,7 +51,7 @@ def task(body: Body, *, alone: bool = False) -> Row:
 
     def begin(place: Place, see: See) -> None:
         running = place.loop.create_task(body(place, see))
-        place.ends.append(lambda: running)  # it is held until the end
+        place.ends.append(lambda: running)  # referenced until the end
 
     return Row(begin, alone=alone)
 
@@ -149,7 +149,7 @@ async def after_executor(place: Place, see: See) -> None:
 
 
 async def after_set(place: Place, see: See) -> None:
-    """What a task sets stays set, whichever code resolves what it awaits."""
+    """What a task sets stays set, whichever code resolves the awaited future."""
     token = var.set(OWN)
     future = place.loop.create_future()
     within(ANOTHER, place.loop.call_later, 0.01, future.set_result, None)

@@ -1,4 +1,4 @@
-"""The other ends: plain sockets in threads, which know of no loop and of no context."""
+"""The other ends: plain sockets in threads, without loops and contexts."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ def _start(function: Callable[..., object], *args: object) -> None:
 
 
 def wait_for_all() -> None:
-    """Wait until all peers have gone."""
+    """Wait until all peers have ended."""
     while _threads:
         _threads.pop().join(PATIENCE)
 
 
 def say(peer: socket.socket) -> None:
-    """Send something, and go."""
+    """Send something, and close."""
     peer.sendall(b"x")
 
 
 def say_twice(peer: socket.socket) -> None:
-    """Send something, and something else once that has come back."""
+    """Send something, and something else after its echo."""
     peer.sendall(b"x")
     peer.recv(1)
     peer.sendall(b"y")
 
 
 def stay(peer: socket.socket) -> None:
-    """Send something, and stay until the other end goes."""
+    """Send something, and close after the other end."""
     peer.sendall(b"x")
     while peer.recv(65536):
         pass

@@ -1,9 +1,8 @@
-"""The places where a row of the table is run, and how: asked for by one, disturbed by another.
+"""The places where a row of the table is run: one context asks, another disturbs.
 
-A context is told by the value that a variable has in it. ``RUN`` is the context in which the loop
-was started, ``ASKER`` that of the code that asks for something; ``ANOTHER`` that of code which has
-nothing to do with it, and wakes the loop again and again meanwhile. A context of none of them is
-``EMPTY``.
+A context is recognised by the value of a variable in it. ``RUN`` is the context in which the loop
+was started, ``ASKER`` that of the code that asks for something; ``ANOTHER`` that of unrelated
+code, which wakes the loop again and again meanwhile. Any other context is ``EMPTY``.
 """
 
 from __future__ import annotations
@@ -53,27 +52,27 @@ class Place:
     reactor: Any
     loop: Any
     found: dict[str, str] = field(default_factory=dict)
-    #: What ends what a row has begun; called in the loop's thread.
+    #: Called at the end, in the loop's thread, to end what a row has begun.
     ends: list[Callable[[], Any]] = field(default_factory=list)
 
     def see(self, name: str) -> None:
-        """Note the context that is present; the first time counts."""
+        """Record the present context; the first time counts."""
         self.found.setdefault(name, var.get())
 
     def ask(self, rows: Mapping[str, Row]) -> None:
-        """Have the rows begin, each in the context of an asker."""
+        """Begin the rows, each in the context of an asker."""
         for name, row in rows.items():
             within(ASKER, row.begin, self, lambda name=name: self.see(name))
 
 
 @dataclass(frozen=True)
 class Row:
-    """One thing that is asked for.
+    """One kind of request.
 
     Args:
-        begin: Asks for it.
-        early: Whether it is asked for before the loop runs.
-        late: Whether it comes at the end only.
+        begin: Makes the request.
+        early: Whether it is made before the loop runs.
+        late: Whether its callback comes only at the end.
         alone: Whether it changes a context, and so has to be run with no other.
     """
 
@@ -111,7 +110,7 @@ def _tick(loop: Any, left: int) -> None:
 
 
 def split(rows: Rows) -> tuple[Rows, Rows]:
-    """Those that are asked for early, and the others."""
+    """The early rows, and the others."""
     early = {name: row for name, row in rows.items() if row.early}
     return early, {name: row for name, row in rows.items() if not row.early}
 
@@ -188,7 +187,7 @@ def native_loop(rows: Rows, new_loop: Callable[[], Any]) -> dict[str, str]:
 
 
 def play(rows: Rows, at: Callable[[Rows], dict[str, str]]) -> dict[str, str]:
-    """Run rows in a place; what was seen in each, None where nothing was."""
+    """Run rows in a place; return the context seen in each, or None."""
     together = {name: row for name, row in rows.items() if not row.alone}
     found = at(together)
     for name, row in rows.items():
@@ -198,7 +197,7 @@ def play(rows: Rows, at: Callable[[Rows], dict[str, str]]) -> dict[str, str]:
     return found
 
 
-#: In which places what is asked of Twisted is run.
+#: The places for requests to Twisted.
 TWISTED_PLACES: dict[str, Callable[[Rows], dict[str, str]]] = {
     "TornadoReactor": lambda rows: tornado_reactor(rows, asyncio.new_event_loop),
     "TornadoReactor on uvloop": lambda rows: tornado_reactor(rows, uvloop.new_event_loop),
@@ -206,7 +205,7 @@ TWISTED_PLACES: dict[str, Callable[[Rows], dict[str, str]]] = {
     "EPollReactor": native_reactor,
     "AsyncioSelectorReactor": asyncio_reactor,
 }
-#: The same for what is asked of asyncio.
+#: The places for requests to asyncio.
 ASYNCIO_PLACES: dict[str, Callable[[Rows], dict[str, str]]] = {
     "ReactorEventLoop": guest_loop,
     "asyncio, with a TornadoReactor": lambda rows: tornado_reactor(rows, asyncio.new_event_loop),

@@ -1,7 +1,7 @@
-"""The ways that a request goes through the three worlds, each of which awaits something.
+"""The steps of a request through the three worlds; each awaits something.
 
 The request carries its number in a context variable, in structlog's context, in OpenTelemetry's and
-in the precision of its decimals. A step may be checked within, too, by ``carried``.
+in the precision of its decimals. A step may also check it inside, by ``carried``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ mark: ContextVar[str] = ContextVar("mark", default="unmarked")
 
 @dataclass
 class Carried:
-    """Puts a number into the present context, and takes it out again."""
+    """Puts a number into the present context, and removes it."""
 
     value: int
 
@@ -44,7 +44,7 @@ class Carried:
 
     def __exit__(self, *reason: object) -> None:
         self._decimals.__exit__(None, None, None)
-        telemetry.detach(self._traced)  # it logs where another would raise
+        telemetry.detach(self._traced)  # it logs an error where others raise it
         assert telemetry.get_value("request") is None
         structlog.contextvars.reset_contextvars(**self._logged)
         number.reset(self._token)
@@ -55,7 +55,7 @@ class Carried:
         return 30 + self.value
 
     def check(self) -> None:
-        """Fail unless all of it is there."""
+        """Fail unless the number is in all of them."""
         assert number.get() == self.value
         assert structlog.contextvars.get_contextvars()["request"] == self.value
         assert telemetry.get_value("request") == self.value
@@ -64,10 +64,10 @@ class Carried:
 
 @dataclass(frozen=True)
 class Scene:
-    """What the steps may use."""
+    """The objects that the steps use."""
 
     world: World
-    #: The ports of a server of Twisted's and of one of asyncio's: they echo a line.
+    #: The ports of an echo server of Twisted's and one of asyncio's.
     twisted_port: int
     asyncio_port: int
 
@@ -198,7 +198,7 @@ async def streams(scene: Scene, carried: Carried) -> None:
 
 
 class Client(Protocol):
-    """Sends its number, and wants it back."""
+    """Sends its number, and checks the echo."""
 
     transport: Any
 

@@ -1,7 +1,7 @@
-"""The tables of docs/contexts.md: read, and filled in with what the rows see in each place.
+"""Reads the tables of docs/contexts.md, and fills them in by running the rows in each place.
 
-``python -m tests.contract.contexts.table`` fills them in anew, on the Python that runs it. A cell
-may tell of two: ``empty; 3.15: asker`` is ``asker`` from CPython 3.15 on.
+``python -m tests.contract.contexts.table`` fills them in on the Python that runs it. A cell may
+have two values: ``empty; 3.15: asker`` is ``asker`` from CPython 3.15 on.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from tests.contract.contexts import asyncio_rows, twisted_rows
 from tests.contract.contexts.places import ASYNCIO_PLACES, TWISTED_PLACES, Rows, play
 
 PAGE = Path(__file__).parents[3] / "docs" / "contexts.md"
-#: How often each row is run before it is said to be the same each time.
+#: How often each row is run, to see whether it varies.
 REPEATS = 10
 VARIES = "varies"
 
-#: What the rows of a table are run on, and in which of those places its columns are seen.
+#: The places of the rows of a table, and the column of each.
 TABLES: dict[str, tuple[Rows, list[str]]] = {
     "Asked of a reactor": (
         twisted_rows.ROWS,
@@ -32,7 +32,7 @@ TABLES: dict[str, tuple[Rows, list[str]]] = {
     ),
     "Asked of a loop": (asyncio_rows.ROWS, ["ReactorEventLoop", "asyncio", "uvloop"]),
 }
-#: Where it must be as in another place, and needs no column of its own.
+#: Places without a column: they must be as another place.
 SAME = {
     "TornadoReactor on uvloop": "TornadoReactor",
     "asyncio, with a TornadoReactor": "asyncio",
@@ -61,13 +61,13 @@ def on_page(text: str) -> Table:
 
 
 def now(cell: str) -> str:
-    """What a cell tells of this Python."""
+    """The value of a cell on this Python."""
     told, _, newer = cell.partition("; 3.15: ")
     return newer if newer and sys.version_info >= (3, 15) else told
 
 
 def seen() -> Table:
-    """What all rows see, in the places that have a column."""
+    """The contexts of all rows, in the places that have a column."""
     return {
         place: _in_short([play(rows, PLACES[place]) for _ in range(REPEATS)], rows)
         for rows, places in TABLES.values()
@@ -89,7 +89,7 @@ def markdown(title: str, table: Table) -> str:
 
 
 def fill_in() -> None:
-    """Write what is seen into the page."""
+    """Write the results into the page."""
     text = PAGE.read_text(encoding="utf-8")
     told, table = on_page(text), seen()
     for place, cells in table.items():

@@ -1,4 +1,4 @@
-"""What runs in which contextvars context: as docs/contexts.md has it, in every place."""
+"""What runs in which contextvars context is as in docs/contexts.md, in every place."""
 
 from __future__ import annotations
 

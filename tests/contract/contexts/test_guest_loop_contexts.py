@@ -1,4 +1,4 @@
-"""What asyncio code asks of a native reactor, with an asyncio loop in it."""
+"""The contexts of calls that asyncio code asks a native reactor for."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_call_shows_the_function_that_was_asked_for(loop: ReactorEventLoop) -> N
 
 
 def _shown(call: Any) -> str:
-    """A call by its string, without what is different in each."""
+    """The string of a call, without the parts that vary."""
     return str(call).split("cancelled=0")[1]
 
 

@@ -1,4 +1,4 @@
-"""A TornadoReactor's contexts: entered once, never shared, and kept alive by nothing else."""
+"""A TornadoReactor's contexts are entered once, never shared, and not kept alive."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def served(reactor: Any, protocol: Callable[[], Protocol]) -> Any:
 
 
 class Resetting(Protocol):
-    """Sets the variable when it gets something, and puts it back when it is lost."""
+    """Sets the variable when it receives something, and resets it when the connection is lost."""
 
     def __init__(self, ended: asyncio.Future[str]) -> None:
         self.ended = ended
@@ -108,7 +108,7 @@ def test_token_of_a_process_is_valid_until_its_end() -> None:
 
 
 def test_connection_that_is_read_from_within_its_own_callback() -> None:
-    """``iterate`` finds more of the same connection, whose context has been entered already."""
+    """``iterate`` reads the same connection, whose context has been entered already."""
 
     async def main(reactor: Any) -> None:
         ended = asyncio.get_running_loop().create_future()
@@ -138,7 +138,7 @@ def test_connection_that_is_read_from_within_its_own_callback() -> None:
 
 
 def test_connections_that_are_accepted_from_within_another() -> None:
-    """Each has a context of its own, and its port's is as it was."""
+    """Each has its own context, and that of the port does not change."""
 
     async def main(reactor: Any) -> None:
         made: list[str] = []
@@ -168,11 +168,11 @@ def test_connections_that_are_accepted_from_within_another() -> None:
 
 
 class Thing:
-    """What a request holds in its context."""
+    """An object in the context of a request."""
 
 
 def test_reactor_keeps_no_request_alive() -> None:
-    """It was installed and first used in one, and woken by it from everywhere."""
+    """The reactor is installed, used and woken in the request."""
 
     async def whole() -> None:
         reactors: list[Any] = []
@@ -203,7 +203,7 @@ def test_reactor_keeps_no_request_alive() -> None:
 
 @implementer(IReadDescriptor)
 class Reader:
-    """Sees when there is something to be read."""
+    """Notes the context when there is something to read."""
 
     def __init__(self, reactor: Any, file: Any, seen: asyncio.Future[str]) -> None:
         self.reactor, self.file, self.seen = reactor, file, seen
@@ -220,11 +220,11 @@ class Reader:
         self.seen.set_result(var.get())
 
     def connectionLost(self, reason: object) -> None:
-        """Nothing is left to be done."""
+        """Do nothing."""
 
 
 class Slotted(Reader):
-    """One that takes no attribute."""
+    """A selectable that takes no attributes."""
 
     __slots__ = ("file", "reactor", "seen")
 
@@ -254,7 +254,7 @@ def test_selectable_of_an_application(kind: type[Reader], context: str) -> None:
 
 
 def test_reader_that_is_added_again_keeps_its_context() -> None:
-    """The code that resumes a paused producer does not lend it its own context."""
+    """It does not run in the context of the code that resumes a paused producer."""
 
     async def main(reactor: Any) -> None:
         seen = asyncio.get_running_loop().create_future()
@@ -269,7 +269,7 @@ def test_reader_that_is_added_again_keeps_its_context() -> None:
 
 
 def test_file_that_epoll_does_not_take(tmp_path: Path) -> None:
-    """It is read from by a timed call of the reactor's, for all files together."""
+    """All such files are read by one timed call of the reactor."""
 
     async def main(reactor: Any) -> None:
         loop = asyncio.get_running_loop()

@@ -1,6 +1,6 @@
-"""Many requests at once, each through all three worlds: no value ends at the wrong one.
+"""Many requests at once, each through all three worlds: none gets the values of another.
 
-``TRILOOP_REQUESTS=100000`` has more of them.
+``TRILOOP_REQUESTS=100000`` runs more of them.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ async def request(gate: asyncio.Semaphore, scene: Scene, value: int) -> None:
 
 
 class Echo(LineOnlyReceiver):
-    """Echoes each line later, and keeps what it is about in its context."""
+    """Echoes each line later, and keeps its number in its context."""
 
     delimiter = b"\n"
     transport: Any

@@ -1,4 +1,4 @@
-"""What is asked of a reactor, and seen in which context."""
+"""The rows for requests to a reactor: their callbacks' contexts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Deed = Callable[[Any], object]
 
 
 class Watched(Protocol):
-    """Does something in one of its callbacks; echoes.
+    """Echoes, and acts in one of its callbacks.
 
     Args:
         deeds: What to do with the protocol, by the name of the callback.
@@ -52,7 +52,7 @@ class Watched(Protocol):
 
 
 class Watching(ClientFactory):
-    """Makes Watched protocols; does something itself, too."""
+    """Makes Watched protocols, and acts in its own callbacks."""
 
     noisy = False
 
@@ -68,17 +68,17 @@ class Watching(ClientFactory):
 
 
 def seen_in(name: str) -> Callable[[See], Factory]:
-    """A factory that sees in the callback of that name."""
+    """A factory that notes the context of the callback of that name."""
     return lambda see: Watching(**{name: lambda _: see()})
 
 
 def set_in(earlier: str, later: str) -> Callable[[See], Factory]:
-    """A factory whose protocols set the variable in one callback, and see in another."""
+    """A factory whose protocols set the variable in one callback, and note another's context."""
     return lambda see: Watching(**{earlier: lambda _: var.set(OWN), later: lambda _: see()})
 
 
 def lost_by_another(method: str) -> Callable[[See], Factory]:
-    """A factory whose connections other code ends."""
+    """A factory whose connections are ended by other code."""
 
     def end(protocol: Any) -> None:
         reactor = protocol.transport.reactor
@@ -89,7 +89,7 @@ def lost_by_another(method: str) -> Callable[[See], Factory]:
 
 @implementer(IPullProducer)
 class Producer:
-    """Sees when it is asked for more by its transport."""
+    """Notes the context when its transport asks for more."""
 
     def __init__(self, protocol: Any, see: See) -> None:
         self.transport = protocol.transport
@@ -105,7 +105,7 @@ class Producer:
             self.transport.unregisterProducer()
 
     def stopProducing(self) -> None:
-        """Nothing to stop."""
+        """Do nothing."""
 
 
 def producing(see: See) -> Factory:
@@ -149,7 +149,7 @@ def listen_unix(place: Place, see: See) -> None:
 
 
 def stop_factory(place: Place, see: See) -> None:
-    """A port that is closed by another."""
+    """A port that is closed by other code."""
     factory = Watching()
     factory.stopFactory = see  # type: ignore[method-assign]
     port = place.reactor.listenTCP(0, factory, interface="127.0.0.1")
@@ -189,7 +189,7 @@ def datagram(place: Place, see: See) -> None:
 
 @implementer(IReadWriteDescriptor)
 class Selectable:
-    """Sees when it is found ready."""
+    """Notes the context when it is ready."""
 
     def __init__(self, place: Place, see: See) -> None:
         self._here, self._there = socket.socketpair()
@@ -217,7 +217,7 @@ class Selectable:
         self._see()
 
     def connectionLost(self, reason: object) -> None:
-        """Nothing is left to be done."""
+        """Do nothing."""
 
 
 def add_reader(place: Place, see: See) -> None:
@@ -232,7 +232,7 @@ def add_writer(place: Place, see: See) -> None:
 
 
 def call_later_among_others(place: Place, see: See) -> None:
-    """Another asks for an earlier call, after this one."""
+    """Other code asks for an earlier call, after this one."""
     place.reactor.callLater(0.02, see)
     within(ANOTHER, place.reactor.callLater, 0.01, lambda: None)
 
@@ -243,7 +243,7 @@ def moved_by_another(place: Place, see: See) -> None:
 
 
 def call_twice(place: Place, see: See) -> None:
-    """A call that is asked for by a call."""
+    """A call asked for by another call."""
     place.reactor.callLater(0.01, lambda: place.reactor.callLater(0.01, see))
 
 

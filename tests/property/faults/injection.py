@@ -1,7 +1,7 @@
-"""System calls that fail: the Nth one of its kind, once or from then on.
+"""Makes system calls fail: the Nth one of its kind, once or from then on.
 
-The faults are raised where CPython's wrappers of the calls would raise them, so that the code of
-Twisted, asyncio and Triloop is the real one from there upwards.
+The faults are raised where CPython's wrappers of the calls would raise them. All code above, of
+Twisted, asyncio and triloop, is real.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from twisted.internet import process as processes
 
 __all__ = ["ERRORS", "Fault", "Injector", "injected"]
 
-#: What each call can fail with, of what a program does not bring about itself.
+#: The errors of each call that are not caused by the program itself.
 ERRORS: dict[str, tuple[int, ...]] = {
     "accept": (
         errno.EMFILE,
@@ -66,7 +66,7 @@ class Fault:
 
 
 class Injector:
-    """Counts calls, and has one of them fail."""
+    """Counts calls, and makes one of them fail."""
 
     def __init__(self) -> None:
         self.fault: Fault | None = None
@@ -74,12 +74,12 @@ class Injector:
         self.counts = dict.fromkeys(ERRORS, 0)
 
     def arm(self, fault: Fault | None) -> None:
-        """Count anew, and have ``fault`` happen; None: nothing."""
+        """Start counting again, for this fault; None: for no fault."""
         self.fault = fault
         self.counts = dict.fromkeys(ERRORS, 0)
 
     def pass_through(self, call: str) -> None:
-        """Take note of a call that is about to be made.
+        """Count a call that is about to be made.
 
         Raises:
             OSError: When it is to fail instead.
@@ -102,7 +102,7 @@ class Injector:
 
 
 def _poller(injector: Injector) -> type:
-    """A class in the place of ``select.epoll``, of which there are no subclasses."""
+    """A class that replaces ``select.epoll``, which cannot be extended."""
 
     class Poller:
         def __init__(self, *args: Any) -> None:
@@ -145,7 +145,7 @@ def injected() -> Iterator[Injector]:
 
 
 def _in_module(module: ModuleType, function: Any) -> Callable[..., Any]:
-    """``function`` as one of ``module``: by that, a fork for the sake of a program is known."""
+    """``function`` as if of ``module``: this marks a fork that only runs a program."""
     names = {"__builtins__": __builtins__, "__name__": module.__name__}
     return FunctionType(function.__code__, names, closure=function.__closure__)
 

@@ -33,7 +33,7 @@ class _Echo(Protocol):
 
 
 class _Client(Protocol):
-    """Sends all pieces, and hears them again."""
+    """Sends all pieces, and receives their echo."""
 
     def __init__(self) -> None:
         self.heard = b""
@@ -111,7 +111,7 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
             writer.write(data)
             await writer.drain()
     except OSError:
-        pass  # the client hears of it
+        pass  # the client gets the error
     finally:
         writer.close()
 

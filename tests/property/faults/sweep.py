@@ -1,4 +1,4 @@
-"""Has each call of a program fail in turn, and looks what becomes of it and of its loop.
+"""Makes each call of a program fail in turn, and checks what happens to the program and its loop.
 
 ``python -m tests.property.faults.sweep [--few]`` goes through all of them, in each world.
 """
@@ -26,7 +26,7 @@ from tests.property.faults.programs import ASYNCIO, TWISTED, Program
 
 __all__ = ["sweep"]
 
-#: Seconds in which a program is over, or has come to a standstill.
+#: Seconds after which a program that has not ended counts as hanging.
 PATIENCE = 1.0
 #: Worlds with a reactor of ours; the loop is native.
 OURS = [Kind("asyncio", guest_reactor=True), Kind("uvloop", guest_reactor=True)]
@@ -36,7 +36,7 @@ NATIVE = Kind("epoll")
 
 @implementer(ILogObserver)
 class Errors:
-    """What a user sees of the errors of a run."""
+    """The errors of a run that a user sees."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
@@ -67,7 +67,7 @@ def run(kind: Kind, program: Program, fault: Fault | None, injector: Injector) -
     """Run ``program`` with ``fault`` in a new world.
 
     Returns:
-        What is wrong with what came of it; nothing, if all is well.
+        What is wrong with the outcome; an empty list if it is right.
     """
     gc.collect()
     before = _open()
@@ -78,7 +78,7 @@ def run(kind: Kind, program: Program, fault: Fault | None, injector: Injector) -
         with kind.opened() as world:
             counts, outcome = _attempt(world, program, fault, injector)
             if outcome == "standstill":
-                wrong.append("it comes to a standstill, and nobody is told")
+                wrong.append("it hangs without an error")
             for again in (*TWISTED[:1], *ASYNCIO[:1]):
                 outcome = _attempt(world, again, None, injector)[1]
                 wrong += [f"afterwards, not right: {again.__name__}: {outcome}"] * (
@@ -97,7 +97,7 @@ def run(kind: Kind, program: Program, fault: Fault | None, injector: Injector) -
 def _attempt(
     world: World, program: Program, fault: Fault | None, injector: Injector
 ) -> tuple[dict[str, int], str]:
-    """Run a program: the calls that it made, and "right", "error" or "standstill"."""
+    """Run a program; return the calls that it made, and "right", "error" or "standstill"."""
     errors = Errors()
     with errors.watched(world.loop):
         injector.arm(fault)
@@ -115,7 +115,7 @@ def _attempt(
 
 
 async def _bounded(program: Coroutine[Any, Any, None]) -> str:
-    """Run a program that may not come to an end, not even when it is cancelled."""
+    """Run a program that may not end, even when it is cancelled."""
     task = asyncio.ensure_future(program)
     done, _ = await asyncio.wait([task], timeout=PATIENCE)
     if done:
@@ -141,7 +141,7 @@ def faults_in(kind: Kind, program: Program, injector: Injector) -> list[Fault]:
     for call, count in dict(injector.counts).items():
         for error, number in itertools.product(ERRORS[call], range(1, count + 1)):
             found.append(Fault(call, number, error, for_ever=False))
-            if error != errno.EAGAIN:  # as if nothing ever came: that is no fault
+            if error != errno.EAGAIN:  # a poll that never returns anything is not a fault
                 found.append(Fault(call, number, error, for_ever=True))
     return found
 
@@ -149,8 +149,8 @@ def faults_in(kind: Kind, program: Program, injector: Injector) -> list[Fault]:
 class Sweep:
     """Goes through the faults of programs, in native worlds first.
 
-    What the native reactor or loop does wrong under a fault is the application's to live with, or
-    upstream's to mend: ours may do the same.
+    What the native reactor or loop does wrong under a fault is a matter of that library: ours may
+    do the same.
 
     Args:
         injector: What the calls pass through.
@@ -165,7 +165,7 @@ class Sweep:
         self.tried = 0
 
     def through(self, program: Program, native: Kind, kinds: Iterable[Kind]) -> list[str]:
-        """Try the faults of a program; what is wrong with ours, a line each."""
+        """Try the faults of a program; return what is wrong with ours, one line each."""
         for _, fault, wrong in self._wrongs(program, native):
             self._native.add(self._key(program, fault, wrong))
         return [
@@ -193,17 +193,17 @@ def is_excused(program: Program, fault: Fault, wrong: str) -> bool:
     return any(all(map(fnmatch.fnmatchcase, key, pattern)) for pattern in REASONS)
 
 
-#: The program, the call, the error and what is wrong; and why that is so.
+#: The program, the call, the error, what is wrong, and the reason.
 REASONS = {
-    ("twisted_thread", "send", "EAGAIN", "it comes*"): (
-        "Twisted's waker takes it that its socket is full, so that the reactor wakes anyway: an "
+    ("twisted_thread", "send", "EAGAIN", "it hangs*"): (
+        "Twisted's waker assumes that its socket is full, so that the reactor wakes anyway: an "
         "empty socket never says EAGAIN"
     ),
 }
 
 
 def sweep(injector: Injector, choose: Callable[[list[Fault]], list[Fault]]) -> Iterator[list[str]]:
-    """Go through the programs; what is wrong with each."""
+    """Go through the programs; return what is wrong with each."""
     going = Sweep(injector, choose)
     run(NATIVE, TWISTED[0], None, injector)  # what is made once is made
     for program in TWISTED:

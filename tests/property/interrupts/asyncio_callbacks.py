@@ -1,4 +1,4 @@
-"""Every kind of callback of asyncio's: each is provoked once, and does what it is given."""
+"""Every kind of callback of asyncio's; each is provoked once, and runs a given function."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Stage:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        #: What the end that fails is told of afterwards.
+        #: The later calls of the end that fails.
         self.told: list[str] = []
         self.sockets: list[socket.socket] = []
         self.transports: list[Any] = []
@@ -38,7 +38,7 @@ class Stage:
         return near, far
 
     async def connect(self, protocol: asyncio.BaseProtocol) -> tuple[Any, socket.socket]:
-        """A connection of this protocol's: its transport, and the far end."""
+        """A connection with this protocol; return its transport and the far end."""
         near, far = self.pair()
         factory: Any = lambda: protocol  # noqa: E731 - typed as it is
         transport, _ = await self.loop.create_connection(factory, sock=near)
@@ -47,7 +47,7 @@ class Stage:
 
 
 def failing(stage: Stage, name: str, fail: Fail, base: type[Any] = asyncio.Protocol) -> Any:
-    """A protocol whose method of this name fails once, and which notes what else it is told."""
+    """A protocol whose method of this name fails once, and which records its other calls."""
     told = stage.told
 
     class Failing(base):  # type: ignore[misc]
@@ -73,7 +73,7 @@ def failing(stage: Stage, name: str, fail: Fail, base: type[Any] = asyncio.Proto
 
 
 def called(how: Callable[[Stage, Fail], object]) -> Callable[[Stage, Fail], Awaitable[Provoke]]:
-    """Asked for in a turn; another one behind it is not to be lost."""
+    """Call in a turn; a second call after it must not be lost."""
 
     async def set_up(stage: Stage, fail: Fail) -> Provoke:
         def provoke() -> None:
@@ -163,13 +163,13 @@ async def in_exception_handler(stage: Stage, fail: Fail) -> Provoke:
 
 
 def send(far: socket.socket, data: bytes) -> None:
-    """Send to a peer that may be gone."""
+    """Send to a peer that may have closed."""
     with contextlib.suppress(OSError):
         far.sendall(data)
 
 
 def by_peer(name: str, *words: bytes) -> Callable[[Stage, Fail], Awaitable[Provoke]]:
-    """The peer sends these words, one after the other, and closes where there are none."""
+    """The peer sends these words, one after the other, or closes if there are none."""
 
     async def set_up(stage: Stage, fail: Fail) -> Provoke:
         _, far = await stage.connect(failing(stage, name, fail))
@@ -177,7 +177,7 @@ def by_peer(name: str, *words: bytes) -> Callable[[Stage, Fail], Awaitable[Provo
         def say(*words: bytes) -> None:
             send(far, words[0])
             if words[1:]:
-                stage.loop.call_later(0.002, say, *words[1:])  # a poll lies between them
+                stage.loop.call_later(0.002, say, *words[1:])  # a poll is between them
 
         return partial(say, *words) if words else far.close
 
@@ -234,7 +234,7 @@ def buffered(name: str) -> Callable[[Stage, Fail], Awaitable[Provoke]]:
             second()
 
         def second() -> None:
-            """Say it once the first word is taken, which may need another run of the loop."""
+            """Send it once the first word is read, which may need another run of the loop."""
             if {"updated", "buffer_updated"} & set(stage.told):
                 send(far, b"second")
             else:
@@ -304,7 +304,7 @@ def datagram(name: str) -> Callable[[Stage, Fail], Awaitable[Provoke]]:
             if name == "connection_lost":
                 transport.close()
             elif remote:
-                transport.sendto(b"to nobody")
+                transport.sendto(b"to no receiver")
             else:
                 address = transport.get_extra_info("sockname")
                 for word in (b"first", b"second"):

@@ -1,4 +1,4 @@
-"""Raises an exception in a callback of asyncio's, and tells what comes of it."""
+"""Raises an exception in a callback of asyncio's, and records the outcome."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tests.property.interrupts.outcome import Outcome, noting
 
 __all__ = ["on_loop"]
 
-#: Looks, a millisecond apart, that have to find nothing new; and how many there are at most.
+#: Checks, a millisecond apart, that have to find nothing new; and the maximum of checks.
 QUIET, PATIENCE = 5, 1000
-#: What has to be told before all is over, where the loop has to wait for a child or a thread.
+#: The last call, where the loop has to wait for a child or a thread.
 ENDS = {
     "done callback of an executor": "second",
     "process_exited": "lost",

@@ -81,7 +81,7 @@ def served(stage: Stage, factory: Factory) -> Provoke:
 
 
 class Leaving(Protocol):
-    """Leaves as soon as it is there."""
+    """Closes as soon as it is connected."""
 
     transport: Any
 

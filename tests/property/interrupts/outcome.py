@@ -1,4 +1,4 @@
-"""What comes of an exception in a callback."""
+"""The outcome of an exception in a callback."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Outcome", "noting"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What left the run, what was logged, what the one that failed was told, what others heard."""
+    """What left the run, what was logged, the failed object's later calls, what others received."""
 
     left: tuple[str, ...]
     logged: tuple[str, ...]
@@ -21,7 +21,7 @@ class Outcome:
 
 @contextlib.contextmanager
 def noting(left: list[str]) -> Iterator[None]:
-    """Note what leaves, whatever it is."""
+    """Record any exception that leaves."""
     try:
         yield
     except BaseException as reason:  # noqa: BLE001 - that is the question

@@ -1,4 +1,4 @@
-"""Callbacks of bare selectables, files and ports for datagrams."""
+"""Callbacks of plain selectables, files and datagram ports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.property.interrupts.stage import Fail, Provoke, Stage, failing
 
 
 class Selectable:
-    """One that is told by the reactor itself."""
+    """A selectable that the reactor calls directly."""
 
     disconnected = False
 
@@ -121,9 +121,9 @@ def datagram(stage: Stage, name: str, fail: Fail) -> Provoke:
             port.connect(*gone.getsockname())
 
         def write() -> None:
-            port.write(b"to nobody")
+            port.write(b"to no receiver")
             time.sleep(0.001)
-            port.write(b"and again")  # which hears of the first
+            port.write(b"and again")  # the first one gets the error
 
         return write
     sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -1,4 +1,4 @@
-"""Where a callback of Twisted's is provoked."""
+"""A reactor in which a callback of Twisted's is provoked."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Stage:
 
     def __init__(self, reactor: Any) -> None:
         self.reactor = reactor
-        #: What the end that fails is told of afterwards.
+        #: The later calls of the end that fails.
         self.told: list[str] = []
         self.sockets: list[socket.socket] = []
         self._held = contextlib.ExitStack()
         self.folder = Path(self._held.enter_context(tempfile.TemporaryDirectory()))
 
     def open_file(self) -> IO[bytes]:
-        """A file of the disk, in the folder of this stage."""
+        """A file on disk, in the folder of this stage."""
         return self._held.enter_context(tempfile.TemporaryFile(dir=self.folder))
 
     def close(self) -> None:
@@ -58,14 +58,14 @@ class Stage:
         return transport
 
     def connect(self, protocol: Protocol) -> socket.socket:
-        """A connection of this protocol's; the far end."""
+        """A connection with this protocol; return the far end."""
         near, far = self.pair()
         self.adopt(protocol, near)
         return far
 
 
 def failing(stage: Stage, name: str, fail: Fail, base: type[Any] = Protocol) -> Any:
-    """A protocol whose method of this name fails once, and which notes its end."""
+    """A protocol whose method of this name fails once, and which records its end."""
     told = stage.told
 
     class Failing(base):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Every kind of callback of Twisted's: each is provoked once, and does what it is given."""
+"""Every kind of callback of Twisted's; each is provoked once, and runs a given function."""
 
 from __future__ import annotations
 

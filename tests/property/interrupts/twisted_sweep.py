@@ -1,4 +1,4 @@
-"""Raises an exception in a callback of Twisted's, and tells what comes of it."""
+"""Raises an exception in a callback of Twisted's, and records the outcome."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from triloop import TornadoReactor
 
 __all__ = ["on_loop", "on_reactor"]
 
-#: Passes of the reactor after which all that could happen has happened; those, for a child.
+#: Passes of the reactor after which everything has happened; and the same for a child.
 CHILD = {"outReceived", "errReceived", "childConnectionLost", "processExited", "processEnded"}
 PASSES, PATIENCE = 8, 1000
 
@@ -78,7 +78,7 @@ class Sweep:
         try:
             self.provoke()
         finally:
-            self.reactor.callLater(0.003, self.look)  # behind the calls of what is provoked
+            self.reactor.callLater(0.003, self.look)  # after the calls of the provoked callback
 
     def look(self) -> None:
         self.passes += 1
@@ -89,7 +89,7 @@ class Sweep:
             self.note()
 
     def note(self) -> None:
-        """Note what came of it for others; then end the run."""
+        """Record what the bystanders received; then end the run."""
         self.told = tuple(self.stage.told)
         for far in self.far:
             far.settimeout(0)

@@ -18,7 +18,7 @@ EXCEPTIONS = Path(__file__).with_name("exceptions.txt")
 
 
 def excused() -> set[tuple[str, int]]:
-    """The programs whose difference has a reason: a line each, of world, seed and that."""
+    """The programs whose difference has a reason: one line each, with world, seed and reason."""
     lines = [line.split(maxsplit=2) for line in EXCEPTIONS.read_text().splitlines()]
     return {(line[0], int(line[1])) for line in lines if line and not line[0].startswith("#")}
 

@@ -20,12 +20,12 @@ CERTIFICATE = Certificate()
 
 
 class AsyncioEnd(End, asyncio.Protocol):
-    """A protocol, and what it does to its transport."""
+    """An end with an asyncio protocol."""
 
     #: Whether the connection stays open for writes when the peer has ended its own.
     keeps_open = False
     in_tls = False
-    #: Whether it is to write no more for the present; when it is told depends on the kernel.
+    #: Whether it was told to pause writing; when that happens depends on the kernel.
     full = False
     sending: asyncio.Task[Any] | None = None
 
@@ -77,7 +77,7 @@ class AsyncioEnd(End, asyncio.Protocol):
     def has_no_certain_end(self, op: Op) -> bool:
         if super().has_no_certain_end(op) or self.closed:
             return True
-        # What is told first, the end of the input or the error of the write, depends on how much
+        # Which comes first, the end of the input or the error of the write, depends on how much
         # is read at once.
         return self.is_open and not self.peer.is_open and queued(self.bare, FIONREAD) > 0
 
@@ -114,7 +114,7 @@ class AsyncioEnd(End, asyncio.Protocol):
         self.told(f"limits: {self.transport.get_write_buffer_limits()}", self.writing)
 
     def do_sendfile(self, size: int) -> None:
-        if not self.in_tls:  # where it goes by way of threads
+        if not self.in_tls:  # where it is done by threads
             self.sending = asyncio.ensure_future(self.send_file(self.bytes_of(size)))
 
     async def send_file(self, data: bytes) -> None:
@@ -163,7 +163,7 @@ class KeepsOpen(AsyncioEnd):
 
 
 class Buffered(asyncio.BufferedProtocol):
-    """Another protocol for an end: it brings its own buffer."""
+    """A protocol for an end that has its own buffer."""
 
     def __init__(self, end: AsyncioEnd) -> None:
         self.end = end

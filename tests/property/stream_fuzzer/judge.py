@@ -24,7 +24,7 @@ __all__ = ["WORLDS", "differences"]
 Outcome = list[Any]
 Player = Callable[[Program, Path], Outcome]
 
-#: How many native runs tell what may come out, and how many of ours have to differ from all.
+#: How many native runs give the allowed outcomes, and how many of ours have to differ from all.
 RUNS, ATTEMPTS = 8, 3
 
 
@@ -88,7 +88,7 @@ def play(player: Player, program: Program) -> Outcome:
 
 
 def differences(world: str, seed: int) -> tuple[list[str], bool]:
-    """Where ours differ from the native loop, a text each; and whether that one differs itself."""
+    """The differences between ours and the native loop; and whether the native one varies."""
     program = make(world, seed)
     native, ours = WORLDS[world]
     right = [play(native, program)]

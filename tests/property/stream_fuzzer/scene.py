@@ -1,4 +1,4 @@
-"""What both worlds share: the ends of connections, and the script that a program is played by."""
+"""The common parts of both worlds: ends of connections, and the script that plays a program."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tests.property.stream_fuzzer.programs import ENDS_WRITING, WRITES, Op, Prog
 
 __all__ = ["End", "Rest", "Scene", "limit_buffers", "queued"]
 
-#: Linux's SIOCOUTQNSD: what a TCP socket has not sent yet, for want of room at the other end.
+#: Linux's SIOCOUTQNSD: what a TCP socket has not sent yet because the other end is full.
 _UNSENT = 0x894B
-#: What an end sends, over and over: the place of each byte in it is known by how many came before.
+#: The bytes that an end sends again and again: the value of each follows from its position.
 _PERIOD = 7919
 #: How often it comes depends on how much a socket takes at once.
 _FLOW = {"pause", "resume"}
 #: Passes of the loop for which bytes may be on their way.
 PATIENCE = 400
-#: Bytes on their way that two sockets, with buffers of this size, may hold or not.
+#: So many bytes may be in two sockets with limited buffers, or not.
 BUFFER, BORDERLINE = 1 << 16, range(30_000, 700_000)
 _BLOCK = random.Random(0).randbytes(_PERIOD) * (2 + (1 << 20) // _PERIOD)
 
@@ -58,7 +58,7 @@ class End:
         self.blocks = False
 
     def told(self, event: str, *channels: list[str]) -> None:
-        """Note an event; what follows its like is one with it: data, and flow control."""
+        """Record an event; data and flow control are joined to an event of their kind before it."""
         self.scene.activity += 1
         for channel in channels or (self.reading, self.writing):
             if channel and {channel[-1], event} <= _FLOW:
@@ -67,7 +67,7 @@ class End:
                 channel.append(event)
 
     def takes(self, data: bytes) -> None:
-        """Take what was received, and do what is due inside of that."""
+        """Take received data, and run the step that is due inside of it."""
         self.told("data", self.reading)
         for start in range(0, len(data), 1 << 20):
             piece = data[start : start + (1 << 20)]
@@ -77,7 +77,7 @@ class End:
         self.due("inside")
 
     def due(self, where: str) -> None:
-        """Do what was left for this callback, once."""
+        """Run the step for this callback, once."""
         ops, self.ops[where] = self.ops[where], ()
         self.do_all(ops)
 
@@ -98,7 +98,7 @@ class End:
                 self.told(f"{op.name} raised {type(problem).__name__}", self.writing)
 
     def has_no_certain_end(self, op: Op) -> bool:
-        """Whether what comes of a write depends on how much the kernel takes."""
+        """Whether the outcome of a write depends on how much the kernel takes."""
         if self.is_open and self.peer.ended and self.ends_with_input:
             return True
         if not self.is_open or (self.reads() and self.peer.reads()):
@@ -123,7 +123,7 @@ class End:
         return _BLOCK[start : start + size]
 
     def snapshot(self, peer: End) -> tuple[object, ...]:
-        """What it was told since the last one, and how much it has received if that is certain."""
+        """The events since the last one, and how much was received if that is certain."""
         if self.is_open and peer.is_open:
             self.blocks = self.is_paused and has_sent(peer, self)
         elif self.was_paused:
@@ -149,15 +149,15 @@ class End:
         return False
 
     def state(self) -> list[str]:
-        """What is to be known of it when nothing moves."""
+        """Its state when nothing moves."""
         return []
 
     def reads(self) -> bool:
-        """Whether it takes what comes."""
+        """Whether it reads."""
         raise NotImplementedError
 
     def busy(self) -> bool:
-        """Whether a write or TLS would come in between something, or too late."""
+        """Whether a write or TLS would now be too early or too late."""
         raise NotImplementedError
 
     def unsent(self) -> int:
@@ -165,7 +165,7 @@ class End:
         raise NotImplementedError
 
     def socket(self) -> socket.socket:
-        """What is below the transport."""
+        """The socket below the transport."""
         raise NotImplementedError
 
     def send(self, data: bytes) -> None:
@@ -208,7 +208,7 @@ def queued(sock: socket.socket, queue: int) -> int:
 
 
 class Rest:
-    """Finds out whether nothing moves any more; asked once a pass of the loop.
+    """Decides whether nothing moves any more; called once in each pass of the loop.
 
     Bytes that an end should read and does not are an error, after a while.
     """
@@ -220,7 +220,7 @@ class Rest:
         self.idle = self.stuck = 0
 
     def come(self) -> bool:
-        """Whether it has come."""
+        """Whether that is so."""
         if self.activity != self.scene.activity:
             self.activity, self.idle, self.stuck = self.scene.activity, 0, 0
         elif self.scene.is_moving() and self.stuck < PATIENCE:
@@ -228,7 +228,7 @@ class Rest:
         else:
             self.idle += 1
         if self.stuck == PATIENCE and self.idle == 1:
-            self.scene.errors.append("bytes that nobody reads")
+            self.scene.errors.append("bytes that are not read")
         return self.idle > self.passes
 
     @property
@@ -249,7 +249,7 @@ class Scene:
         self.outcome: list[Any] = []
 
     def ops_at(self, pair: int, end: int, where: str) -> list[Op]:
-        """What an end does in the one callback of this name."""
+        """The operations of an end in the callback of this name."""
         steps = self.program.steps
         return [op for s in steps if (s.pair, s.end, s.where) == (pair, end, where) for op in s.ops]
 
@@ -305,7 +305,7 @@ class Scene:
         raise NotImplementedError
 
     def snapshot(self, when: str) -> tuple[object, ...]:
-        """What all ends were told since the last one; those that have nothing new are left out."""
+        """The events of all ends since the last one; ends without events are left out."""
         errors, self.errors = sorted(self.errors), []
         told: list[object] = []
         for way in [way for pair in self.ends for way in (pair, pair[::-1])]:

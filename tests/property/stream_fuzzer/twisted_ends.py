@@ -24,7 +24,7 @@ CERTIFICATE = Certificate()
 
 
 class TwistedEnd(End, Protocol):
-    """A protocol, and what it does to its transport."""
+    """An end with a Twisted protocol."""
 
     producer: Producer | None = None
     in_tls = closed_writing = False
@@ -53,7 +53,7 @@ class TwistedEnd(End, Protocol):
         return not self.bare().disconnecting
 
     def has_no_certain_end(self, op: Op) -> bool:
-        # After its end, OpenSSL takes no more.
+        # After the end of TLS, OpenSSL accepts nothing more.
         return (self.in_tls and self.ended) or super().has_no_certain_end(op)
 
     def busy(self) -> bool:
@@ -129,7 +129,7 @@ class TwistedEnd(End, Protocol):
 
 @implementer(IHalfCloseableProtocol)
 class HalfCloseableEnd(TwistedEnd):
-    """One that is told of the end of each direction."""
+    """An end whose protocol is half-closeable."""
 
     ends_with_input = False
 

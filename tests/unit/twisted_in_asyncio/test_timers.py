@@ -225,7 +225,7 @@ def test_timeout_is_when_the_next_call_is_due(timers: HeapTimers, clock: FakeClo
     first, second = timers.callLater(2, nothing), timers.callLater(5, nothing)
     assert timers.timeout() == 2
     first.delay(2)
-    assert timers.timeout() == 4, "a call that was delayed wakes nobody at its old time"
+    assert timers.timeout() == 4, "a delayed call causes a wake-up at its old time"
     first.cancel()
     assert timers.timeout() == 5, "nor does one that was cancelled"
     second.reset(1)
