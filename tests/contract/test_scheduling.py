@@ -37,7 +37,7 @@ def by_datagram(world: World, call: Call) -> None:
 
 @implementer(IReadDescriptor)
 class Reader:
-    """Has a call made when Twisted finds a byte to be read."""
+    """Calls a function when Twisted finds a byte to read."""
 
     def __init__(self, world: World, call: Call) -> None:
         self._reactor = world.reactor

@@ -1,6 +1,6 @@
-"""Real name servers, and a network of the tests' own: `make test-dns`.
+"""Real name servers in a network of the tests' own: `make test-dns`.
 
-Without its environment variable, the folder is passed over: what it needs is not on every machine.
+Without the environment variable the folder is skipped: not every machine has what it needs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""nsd with a zone of every case; unbound and dnsmasq, which ask it; a proxy that loses things."""
+"""nsd with a zone of many cases; unbound and dnsmasq, which ask it; a lossy proxy."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def _await_answer(address: Address) -> None:
 
 
 class Proxy:
-    """Passes datagrams on to a server: some are lost, doubled, late, or followed by forged ones.
+    """Forwards datagrams to a server: some are lost, doubled, delayed, or followed by forged ones.
 
     Args:
         server: The address of the server.
@@ -254,7 +254,7 @@ class Proxy:
             self._forge(data, asker)
 
     def _forge(self, data: bytes, asker: Address) -> None:
-        """What others might send: another id, another question, no message at all."""
+        """A forged datagram: another id, another question, or no DNS message."""
         self._socket.sendto(bytes([data[0] ^ 1]) + data[1:], asker)
         self._socket.sendto(data[:13] + b"z" + data[14:], asker)
         self._socket.sendto(self._random.randbytes(40), asker)

@@ -1,4 +1,4 @@
-"""The same lookups by the C library and by us, at the same servers: the same addresses in order.
+"""The C library and our resolver give the same addresses in the same order, with the same servers.
 
 What differs on purpose is in the table of docs/resolver.md, and in `DELIBERATE`.
 """
@@ -99,7 +99,7 @@ def by_us(host: Any, family: int, **options: Any) -> Outcome:
 
 
 def in_rotation(outcome: Outcome) -> Outcome:
-    """Servers turn the addresses of a name about: equal ones are put in one order."""
+    """Sort equal addresses: servers rotate the addresses of a name."""
     return sorted(outcome) if isinstance(outcome, list) else outcome
 
 
@@ -178,7 +178,7 @@ NETWORKS: dict[str, tuple[str, ...]] = {
 def test_order_on_every_network(
     addresses: tuple[str, ...], machine: Machine, servers: Servers
 ) -> None:
-    # A hosts file gives what is equal in one order to both.
+    # A hosts file gives equal addresses in the same order to both.
     point_at(machine, servers, "nsd", "search .\n")
     machine.network(*addresses)
     machine.write("/etc/hosts", HOSTS + zone_as_hosts())
@@ -200,7 +200,7 @@ def zone_as_hosts() -> str:
 def test_the_environment(
     text: str, machine: Machine, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The C library reads it when it reads the file.
+    # The C library reads the environment when it reads the file.
     point_at(machine, servers, "nsd", "search other.test\n# " + text)
     if text == "LOCALDOMAIN":
         monkeypatch.setenv("LOCALDOMAIN", "zone.test")

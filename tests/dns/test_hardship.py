@@ -1,4 +1,4 @@
-"""Loss, doubles, delays and forgeries; and thousands of lookups with few descriptors."""
+"""Lost, doubled, delayed and forged datagrams; thousands of lookups with few descriptors."""
 
 from __future__ import annotations
 

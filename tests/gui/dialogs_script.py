@@ -1,8 +1,8 @@
-"""Opens a dialog from a callback of each kind, and says what has gone on while it was open.
+"""Opens a dialog from a callback of each kind, and reports what goes on while it is open.
 
-Usage: ``dialogs_script.py WORLD`` with a name of WORLDS. It writes a line for each callback in
-whose dialog something has stopped that should go on, or the other way round. A dialog is closed as
-soon as all that should go on has done so for a while.
+Usage: ``dialogs_script.py WORLD`` with a name of WORLDS. It prints a line for each callback in
+whose dialog something stops that should go on, or the other way round. A dialog is closed when all
+that should go on has done so for a while.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import triloop
 
 #: Seconds between two ticks of a timer, and between two echoes.
 TICK = 0.005
-#: How often something has to happen in a dialog until it is taken to go on.
+#: How often something has to happen in a dialog to count as going on.
 ENOUGH = 10
 #: Seconds until a dialog is closed in any case.
 PATIENCE = 10.0
@@ -38,11 +38,11 @@ OPENERS = ("callFromThread", "callLater", "dataReceived", "call_soon", "a task",
 
 @dataclass
 class Gui:
-    """What there is to a GUI here."""
+    """The functions of a GUI."""
 
-    #: Opens a dialog and runs the GUI's own loop in it, until its argument says so.
+    #: Opens a dialog and runs the GUI's own loop in it, until its argument returns true.
     dialog: Callable[[Callable[[], bool]], object]
-    #: Has the GUI call something as soon as it can.
+    #: Makes the GUI call a function as soon as possible.
     soon: Callable[[Calls], object]
 
 
@@ -68,7 +68,7 @@ TWISTEDS = {
     "callFromThread": {"echoes", "asyncio"},
     "callLater": {"echoes", "asyncio"},
 }
-#: And so may what they call: a loop that runs in it gets many of its turns by a timer.
+#: And so may a loop that runs in the reactor: it gets many of its turns from a timer.
 GUEST_LOOP = {
     **GUEST_REACTOR,
     "callFromThread": {"echoes"},
@@ -100,7 +100,7 @@ def qt() -> tuple[Gui, Any]:
 
 
 def gtk() -> Gui:
-    """GTK 3, on whatever screen there is."""
+    """GTK 3, on the present screen."""
     import gi
 
     gi.require_version("Gtk", "3.0")
@@ -133,7 +133,7 @@ def reactor_on_qt() -> World:
 
 
 def twisteds_on_qt() -> World:
-    """Twisted's own reactor inside qasync's loop: the measure."""
+    """Twisted's own reactor inside qasync's loop: the oracle."""
     from twisted.internet import asyncioreactor
 
     gui, loop = qt()
@@ -178,7 +178,7 @@ WORLDS = {
 
 
 class Echo(Protocol):
-    """Twisted's side: an echo; the one word that it does not echo opens a dialog."""
+    """Twisted's side: an echo; one word opens a dialog instead."""
 
     transport: Any
 
@@ -193,7 +193,7 @@ class Echo(Protocol):
 
 
 class Show:
-    """A world, and all that goes on in it."""
+    """A world, and everything that happens in it."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -236,7 +236,7 @@ class Show:
         self.closed.set()
 
     def direct(self) -> None:
-        """From a thread of its own: one dialog after the other, from a callback of each kind."""
+        """Open one dialog after the other, from a callback of each kind; runs in a thread."""
         for name, opener in self.openers().items():
             self.wanted = self.world.goes_on[name]
             before = self.counts["asyncio"]

@@ -1,6 +1,6 @@
 """Programs that attach Twisted to a loop that runs: ``attached_script.py PROGRAM``.
 
-Each checks for itself, and that it leaves nothing behind.
+Each program checks its results, and that nothing is left over.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Echo(Protocol):
 
 
 class Call(Protocol):
-    """Says a word and hears it again."""
+    """Sends a word and reads its echo."""
 
     def __init__(self, answer: Deferred[bytes]) -> None:
         self.answer = answer
@@ -62,7 +62,7 @@ async def settle(awaitable: Any) -> Any:
 
 
 async def use(reactor: Any) -> None:
-    """A timed call, a thread, a server with its client, and a process, all at once."""
+    """Use a timed call, a thread, a server with a client, and a process, all at once."""
     from twisted.internet.threads import deferToThread
 
     called: Deferred[str] = Deferred()
@@ -83,7 +83,7 @@ async def use(reactor: Any) -> None:
 
 
 async def use_attached(events: list[str] | None = None) -> Any:
-    """One block that uses everything, and leaves it all open."""
+    """Use everything in one block, and leave it open."""
     async with triloop.attached() as reactor:
         assert reactor.running
         await use(reactor)

@@ -23,7 +23,7 @@ WORLDS = ("Twisted", "asyncio", "Tornado")
 
 
 class Ending(ProcessProtocol):
-    """Tells how its process ended."""
+    """Records how its process ended."""
 
     def __init__(self) -> None:
         self.code: Deferred[int] = Deferred()
@@ -39,7 +39,7 @@ def shell(command: str) -> list[str]:
 
 def spawn_twisted(stage: Stage, command: str) -> tuple[Deferred[int], int]:
     ending = Ending()
-    # Without pipes nothing but the end itself can tell of the end.
+    # Without pipes only the exit status shows the end.
     process = stage.reactor.spawnProcess(ending, "/bin/sh", shell(command), childFDs={})
     return ending.code, process.pid
 
@@ -61,7 +61,7 @@ RUN = {"Twisted": run_twisted, "asyncio": run_asyncio, "Tornado": run_tornado}
 
 
 async def check(stage: Stage, moment: str, worlds: tuple[str, ...], count: int = 1) -> None:
-    """Run ``count`` children in each world, all at once."""
+    """Run ``count`` children in each world at once."""
     wanted = [(world, number) for world in worlds for number in range(7, 7 + count)]
     running = [RUN[world](stage, f"exit {number}") for world, number in wanted]
     try:
@@ -72,19 +72,19 @@ async def check(stage: Stage, moment: str, worlds: tuple[str, ...], count: int =
 
 
 class Children:
-    """The script's story."""
+    """The script."""
 
     def __init__(self, stage: Stage, condition: str) -> None:
         self.stage = stage
-        # uvloop itself has the signal that Tornado wants: it refuses.
+        # uvloop uses the signal that Tornado wants, and refuses it.
         self.worlds: tuple[str, ...] = WORLDS[:2] if stage.stack == "uvloop" else WORLDS
         if condition == "Twisted alone":
             self.worlds = WORLDS[:1]
         self.early: list[Any] = []
 
     def spawn_early(self, runner: str) -> None:
-        """Children that are there before the loop runs: some have ended by then, one has not."""
-        # asyncio.run makes the loop itself: Tornado cannot have seen it before.
+        """Start children before the loop runs: some have ended by then, one has not."""
+        # asyncio.run makes the loop: Tornado cannot have it before.
         if "Tornado" in self.worlds and runner != "asyncio.run":
             child = Subprocess(shell("sleep 0.1; exit 7"))
             self.early.append(child.wait_for_exit(raise_error=False))
@@ -104,7 +104,7 @@ class Children:
             early.asFuture(stage.loop) if isinstance(early, Deferred) else early
             for early in self.early
         ]
-        # Nothing else ends meanwhile: its signal would bring to light what was missed.
+        # No other child ends meanwhile: its signal would hide a lost one.
         _, pending = await asyncio.wait(futures, timeout=PATIENCE)
         assert not pending, f"the end of early children was lost: {pending}"
         assert [future.result() for future in futures] == [7] * len(futures)
@@ -128,7 +128,7 @@ class Children:
         await check(stage, "many at once", worlds, 50 // len(worlds))
 
     async def own_sigchld(self, stage: Stage) -> None:
-        """The loop's user wants SIGCHLD, which Tornado cannot have then; later it can."""
+        """Add a handler of SIGCHLD to the loop; Tornado can have the signal after its removal."""
         Subprocess.uninitialize()
         heard = asyncio.Event()
         stage.loop.add_signal_handler(signal.SIGCHLD, heard.set)
@@ -147,7 +147,7 @@ def script(stack: str, runner: str, condition: str = "") -> None:
     before = signal_state()
     stage = build(stack)
     children = Children(stage, condition)
-    if condition != "SIGCHLD ignored":  # what ends before the run is lost to everybody then
+    if condition != "SIGCHLD ignored":  # then a child that ends before the run is lost
         children.spawn_early(runner)
     stage.run(runner, children.main)
     stage.tidy()

@@ -1,6 +1,6 @@
-"""A program with work under way, brought to its end: ``ending_script.py ENTRY CAUSE``.
+"""A program that ends with work under way: ``ending_script.py ENTRY CAUSE``.
 
-It says what ends, a line each, in the order in which that happens.
+It prints what ends, one line each, in the order in which that happens.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def open_descriptors() -> set[str]:
 
 
 class Aftermath:
-    """Says at the very end what is left; made before anything else asks for an end of its own."""
+    """Prints at the very end what is left; made before any other exit function is registered."""
 
     def __init__(self) -> None:
         self.loop: Any = None
@@ -47,7 +47,7 @@ class Aftermath:
             # A reactor of Twisted's own keeps its descriptors.
             importlib.import_module("twisted.internet.reactor")
             asyncio.set_event_loop(None)  # or Tornado asks for the current one and leaves it open
-        # Twisted keeps a spare descriptor for the day when there is none left, and never closes it.
+        # Twisted keeps a spare descriptor for when there is none left, and never closes it.
         twisted.internet.tcp._reservedFD.reserve()
         self.descriptors = open_descriptors()
         atexit.register(self.tell)
@@ -64,14 +64,14 @@ class Aftermath:
 
 
 class Work:
-    """Something of every kind that a shutdown has to see to."""
+    """Work of every kind that a shutdown has to end."""
 
     def __init__(self, reactor: Any) -> None:
         self.reactor = reactor
         self.generator_closed = threading.Event()
         self.shutting_down = threading.Event()
         self.held: list[Any] = []
-        aftermath.work = self  # no part of it shall end because nothing refers to it any more
+        aftermath.work = self  # no part of it may end because nothing refers to it any more
 
     async def begin(self) -> None:
         loop = asyncio.get_running_loop()
@@ -88,7 +88,7 @@ class Work:
         listening = self.reactor.listenTCP(
             0, protocol.Factory.forProtocol(protocol.Protocol), interface="127.0.0.1"
         )
-        self.reactor.callLater(PATIENCE, note, "a timed call that nobody waits for")
+        self.reactor.callLater(PATIENCE, note, "a timed call that is not waited for")
         self.reactor.callInThread(self.pooled)
         self.held.append(listening)
         await asyncio.sleep(0.02)
@@ -130,7 +130,7 @@ class Work:
 
 
 def shut_with(cause: str, reactor: Any) -> None:
-    """Bring about the end, from outside of any task."""
+    """Cause the end, from outside of any task."""
     if cause == "reactor.stop":
         reactor.stop()
     elif cause == "loop.stop":
@@ -153,7 +153,7 @@ async def main(cause: str, reactor: Any) -> None:
         reactor.callLater(0, shut_with, cause, reactor)
     else:
         asyncio.get_running_loop().call_soon(shut_with, cause, reactor)
-    # The end of the reactor is not the end of a loop that other code runs.
+    # A loop that other code runs does not end with the reactor.
     await asyncio.sleep(0.3 if cause == "reactor.stop" else PATIENCE)
 
 
@@ -188,7 +188,7 @@ def by_asyncio_run(cause: str) -> None:
 
 
 def run_held(start: Callable[[], None], cause: str, reactor: Any) -> None:
-    """Run ``main`` as a task of a loop that ``start`` runs without regard to it."""
+    """Run ``main`` as a task of a loop that ``start`` runs."""
     tasks = []
     IOLoop.current().add_callback(lambda: tasks.append(asyncio.ensure_future(main(cause, reactor))))
     start()
@@ -248,7 +248,7 @@ ENTRIES = {name.removeprefix("by_"): do for name, do in globals().items() if nam
 
 @contextlib.contextmanager
 def quiet_interrupt() -> Iterator[None]:
-    """Say KeyboardInterrupt in a line, where Python would write a traceback."""
+    """Print KeyboardInterrupt in one line instead of a traceback."""
     try:
         yield
     except (asyncio.CancelledError, KeyboardInterrupt, LookupError, RuntimeError) as reason:
@@ -256,7 +256,7 @@ def quiet_interrupt() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    # Debug mode would tell of a busy machine.
+    # Debug mode would log slow callbacks on a busy machine.
     logging.getLogger("asyncio").addFilter(lambda record: "Executing" not in record.msg)
     aftermath = Aftermath()
     with quiet_interrupt():

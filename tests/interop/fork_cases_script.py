@@ -1,4 +1,4 @@
-"""What else a fork may meet: ``fork_cases_script.py CASE LOOP``; it checks for itself."""
+"""Single cases of a fork, each with its checks: ``fork_cases_script.py CASE LOOP``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 
 
 def in_child(run: Callable[[], object]) -> int:
-    """How a forked child that does this ends."""
+    """Fork a child that calls ``work``; return how it ends."""
     pid = os.fork()
     if pid == 0:
         with contextlib.suppress(SystemExit):
@@ -43,7 +43,7 @@ def in_child(run: Callable[[], object]) -> int:
 
 @contextlib.contextmanager
 def opened() -> Any:
-    """A TornadoReactor, and the loop that it runs in: of the kind that was asked for."""
+    """A TornadoReactor, and its loop of the given kind."""
     loop = LOOPS[sys.argv[2]]()
     loop.slow_callback_duration = 60
     asyncio.set_event_loop(loop)
@@ -115,7 +115,7 @@ def datagrams() -> None:
 
 
 def current_loop() -> None:
-    """The current loop is so in the child, and handles the signals it was told to."""
+    """The current loop is the same in the child, and has its signal handlers."""
     with opened() as reactor:
         io_loop, loop = IOLoop.current(), asyncio_loop()
         heard: list[str] = []
@@ -137,7 +137,7 @@ def current_loop() -> None:
 
 
 def new_loop_in_child() -> None:
-    """A child of a run has ``asyncio.run``, and the reactor in it."""
+    """In a child of a run, ``asyncio.run`` works, with the reactor in it."""
     with opened() as reactor:
         done: list[int] = []
 
@@ -156,7 +156,7 @@ def new_loop_in_child() -> None:
 
 
 def threads() -> None:
-    """The threads of a pool are not in the child; the pool makes its own there."""
+    """The threads of a pool do not exist in the child; the pool starts its own there."""
     with opened() as reactor:
         done: list[int] = []
         pool = reactor.getThreadPool()
@@ -178,7 +178,7 @@ def threads() -> None:
 
 
 def terminated() -> None:
-    """What a loop that ran in the parent wants with SIGTERM does not concern a child."""
+    """The SIGTERM handler of a loop that ran in the parent is not used in a child."""
     with opened() as reactor:
         loop = asyncio_loop()
         codes: list[int] = []
@@ -199,7 +199,7 @@ def terminated() -> None:
 
 
 def refused() -> None:
-    """A reactor that cannot be separated from the parent's says so."""
+    """A reactor that cannot be separated from the parent's raises an error."""
     host = asyncio.new_event_loop()
     reactor = AsyncioSelectorReactor(host)
     loop = triloop.ReactorEventLoop(reactor)
@@ -219,7 +219,7 @@ def refused() -> None:
 
 
 def refused_by_build() -> None:
-    """A uvloop that hides libuv cannot be separated from the parent's; its reactor says so."""
+    """A uvloop that hides libuv cannot be separated from the parent's: its reactor refuses."""
     with opened() as reactor:
         libuv._libuv = object
 
@@ -232,7 +232,7 @@ def refused_by_build() -> None:
 
 
 def asyncio_tasks() -> None:
-    """A child neither resumes nor cancels what the parent's tasks are about."""
+    """A child neither resumes nor cancels the parent's tasks."""
     with opened() as reactor:
         log: list[str] = []
 
@@ -259,7 +259,7 @@ def asyncio_tasks() -> None:
 
 
 def settings() -> None:
-    """The loop that takes the place of one has the same settings."""
+    """The loop that replaces another has the same settings."""
     with opened() as reactor:
         loop = asyncio_loop()
         loop.set_debug(True)
@@ -290,7 +290,7 @@ def settings() -> None:
 
 
 class _Hears(asyncio.Protocol):
-    """Notes what happens to its connection."""
+    """Records the events of its connection."""
 
     def __init__(self, log: list[object]) -> None:
         self._log = log
@@ -306,7 +306,7 @@ class _Hears(asyncio.Protocol):
 
 
 def left_in_run() -> None:
-    """What is ready in a run, and its connections, are the parent's; a child only ends the run."""
+    """Ready callbacks and connections of a run stay with the parent; a child only ends the run."""
     with opened() as reactor:
         loop = asyncio_loop()
         peer, connected = socket.socketpair()
@@ -325,7 +325,7 @@ def left_in_run() -> None:
             reactor.stop()
 
         def fork() -> None:
-            peer.send(b"data")  # in time for the child to take it, if it did
+            peer.send(b"data")  # early enough for the child to take it
             pids.append(os.fork())
             if pids[0]:
                 child.close()
@@ -336,18 +336,18 @@ def left_in_run() -> None:
         if pids[0] == 0:
             parent.close()
             child.send(b"." if log == [] else b"!")
-            child.recv(1)  # until the parent lets it go, or is gone
+            child.recv(1)  # until the parent closes its end, or ends
             os._exit(0)
         assert log == [b".", "called", b"data", "lost"], log
         peer.settimeout(5)
-        assert peer.recv(1) == b""  # the child has no copy of the other end
+        assert peer.recv(1) == b""  # the child must not have a copy of the other end
         peer.close()
         parent.close()
         os.waitpid(pids[0], 0)
 
 
 def queues() -> None:
-    """A child puts nothing into the queues that its parent has with the kernel."""
+    """A child adds nothing to the queues that its parent shares with the kernel."""
     with opened() as reactor:
         before = _ring_positions()
         assert in_child(lambda: run_briefly(reactor)) == 0
@@ -355,7 +355,7 @@ def queues() -> None:
 
 
 def _ring_positions() -> list[list[str]]:
-    """How far the io_urings of this process have come; there may be none."""
+    """The positions in the io_urings of this process; there may be none."""
     found = []
     for fd in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):
@@ -365,7 +365,7 @@ def _ring_positions() -> list[list[str]]:
     return found
 
 
-#: Cases that are about loops of one kind.
+#: Cases for loops of one kind only.
 ONLY = {"asyncio": [current_loop], "uvloop": [refused_by_build]}
 CASES = [
     asyncio_tasks,

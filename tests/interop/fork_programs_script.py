@@ -1,7 +1,7 @@
 """Children that only run another program: ``fork_programs_script.py CASE LOOP``.
 
-Each has to get the descriptors that were meant for it, whichever code starts it. Each case checks
-that itself.
+Each program has to get the descriptors that were passed to it, whichever code starts it. Each case
+checks that itself.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from triloop.lifecycle import fork
 
 
 def programs() -> None:
-    """A program that is run in a child gets the descriptors that it was to get."""
+    """A program that is run in a child gets the descriptors that were passed to it."""
     with opened() as reactor:
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)
@@ -45,7 +45,7 @@ def programs() -> None:
                 childFDs={5: number},
             )
             echo = ["echo", "subprocess"]
-            # It is this argument that has Python call what waits for a fork.
+            # Because of this argument Python calls the hooks for a fork.
             subprocess.run(echo, stdout=number, preexec_fn=lambda: None, check=True)
 
         reactor.callWhenRunning(start)
@@ -68,14 +68,14 @@ class _Ends(Protocol):
         self._reactor = reactor
 
     def processExited(self, reason: object) -> None:
-        """Not of interest."""
+        """Do nothing."""
 
     def processEnded(self, reason: object) -> None:
         self._reactor.stop()
 
 
 class _Link:
-    """A connection of the reactor's, and its peer."""
+    """A connection of the reactor, and its peer."""
 
     def __init__(self, reactor: Any) -> None:
         self.peer, theirs = socket.socketpair()
@@ -87,7 +87,7 @@ class _Link:
         theirs.close()
 
     def hear(self, count: int) -> list[bytes]:
-        """So many lines, in the order of the alphabet."""
+        """Read so many lines, and sort them."""
         heard = b""
         while heard.count(b"\n") < count:
             data = self.peer.recv(100)
@@ -137,7 +137,7 @@ def by_asyncio() -> None:
 
 
 def by_hand() -> None:
-    """``os.fork`` and ``os.exec``: connections of each world stay what they are until then."""
+    """``os.fork`` and ``os.exec``: connections of each world are not changed before the exec."""
     with linked() as (reactor, link), contextlib.ExitStack() as stack:
         paused = _Link(reactor)
         ours, theirs = map(stack.enter_context, socket.socketpair())
@@ -165,7 +165,7 @@ def _run_echo(fd: int) -> None:
 
 
 def process_ended() -> None:
-    """What has got the number of an ended process's terminal stays open in a child."""
+    """A file with the number of an ended process's terminal stays open in a child."""
     with opened() as reactor:
         codes: list[int] = []
         process: Any = None
@@ -189,7 +189,7 @@ def process_ended() -> None:
 
 
 def told_apart() -> None:
-    """A child is prepared if Python code goes on there, and before that does."""
+    """A child is prepared if Python code goes on there, before it goes on."""
     hearing, telling = os.pipe()
     os.set_blocking(hearing, False)
     os.set_inheritable(telling, True)
@@ -271,14 +271,14 @@ def not_used() -> None:
 
 
 async def _nothing(reactor: Any) -> None:
-    """Use the reactor in a new loop, and nothing else."""
+    """Run the reactor in a new loop."""
     started = asyncio.get_running_loop().create_future()
     reactor.callWhenRunning(started.set_result, None)
     await started
 
 
 def number_used_again() -> None:
-    """What a child has opened by the number of a copy stays open."""
+    """A file that a child has opened under the number of a copy stays open."""
     with linked() as (reactor, link):
 
         def child() -> None:

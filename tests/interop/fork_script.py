@@ -1,7 +1,7 @@
 """A server that forks its workers: ``fork_script.py PLAN``, a JSON object; see :class:`Plan`.
 
-Every process serves a Twisted port and a Tornado one. Both answer ``pid``; Twisted's does more.
-Reports are JSON, one a line.
+Every process serves a Twisted port and a Tornado one. Both answer ``pid``; Twisted's knows more
+commands. Reports are JSON, one on each line.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from twisted.python.failure import Failure
 import triloop
 
 WORKERS = 4
-#: Seconds until the timers are due that were set just before the fork.
+#: Delay in seconds of the timers that are set just before the fork.
 TIMERS_DUE = 0.3
 
 
@@ -43,11 +43,11 @@ class Plan:
     world: str
     #: "fork_processes", "os.fork" or "multiprocessing".
     by: str
-    #: Whether to fork in the middle of a run, when a client asks for it; else before any.
+    #: Whether to fork in the middle of a run, when a client asks for it; otherwise before any run.
     running: bool = False
-    #: Whether children by os.fork run anew within the callback that forks, or once it is over.
+    #: Whether children of os.fork start a run within the callback that forks, or after it.
     within: bool = False
-    #: Whether the children run the reactor; else the IOLoop.
+    #: Whether the children run the reactor; otherwise the IOLoop.
     by_reactor: bool = True
 
 
@@ -126,7 +126,7 @@ class Answers(LineOnlyReceiver):
 
 
 class Cat(ProcessProtocol):
-    """A child process that lives until its standard input is closed everywhere."""
+    """A child process that runs until its standard input is closed in all processes."""
 
     def processEnded(self, reason: Failure) -> None:
         report(cat=reason.value.exitCode)  # type: ignore[union-attr]
@@ -146,7 +146,7 @@ class TornadoAnswers(TCPServer):
 
 
 class Server:
-    """The program, in whichever process."""
+    """The program, in the parent and its children."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -172,7 +172,7 @@ class Server:
             self.reactor.stop()
 
     def fork(self) -> bool:
-        """Make the children; whether this is one."""
+        """Make the children; return whether this is one."""
         self.reactor.callLater(TIMERS_DUE, self.fired.append, "twisted")
         IOLoop.current().call_later(TIMERS_DUE, self.fired.append, "tornado")
         if self.plan.by == "fork_processes":

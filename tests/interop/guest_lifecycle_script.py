@@ -1,6 +1,6 @@
 """Programs whose loops live in a reactor of Twisted's own: ``guest_lifecycle_script.py PROGRAM``.
 
-Others run reactors and loops in threads. Each checks for itself.
+Others run reactors and loops in threads. Each checks its results.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ PATIENCE = 10.0
 
 
 def new_reactor() -> Any:
-    """A reactor of Twisted's own, other than the global one."""
+    """A reactor of Twisted's own that is not the global one."""
     return SelectReactor()
 
 
 async def use(reactor: Any) -> None:
-    """Something of each world."""
+    """Use each world."""
     called: Deferred[str] = Deferred()
     reactor.callLater(0, called.callback, "called")
     assert await asyncio.wait_for(triloop.as_future(called), PATIENCE) == "called"
@@ -63,7 +63,7 @@ def runs_before_and_after_the_reactor() -> None:
         inner.run_until_complete(asyncio.to_thread(int))
         reactor.run()
         assert task.result() == "done"
-        # A crash leaves what is under way, a stop ends it.
+        # A crash leaves work under way, a stop ends it.
         assert endless.cancelled() == (end == reactor.stop)
         assert inner.run_until_complete(asyncio.to_thread(int)) == 0
         endless.cancel()
@@ -126,7 +126,7 @@ async def with_global() -> None:
 
 def clear_current() -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Tornado would rather not have it
+        warnings.simplefilter("ignore", DeprecationWarning)  # Tornado deprecates it
         IOLoop.clear_current()
 
 
@@ -174,7 +174,7 @@ def closed_while_the_reactor_goes_on() -> None:
 
 
 def closed_by_the_reactor_itself() -> None:
-    """What was asked of the reactor's methods while they were followed is done all the same."""
+    """Calls of the reactor's methods from the time when they were replaced still take effect."""
     reactor = new_reactor()
     loop = triloop.ReactorEventLoop(reactor)
     order: list[str] = []
@@ -202,7 +202,7 @@ def threads_in_the_pool_do_not_keep_the_process() -> None:
 
 
 class Threaded:
-    """A loop with a reactor, run by a thread of its own."""
+    """A loop with a reactor, run by a new thread."""
 
     def __init__(self, make: Callable[[], tuple[Any, Any]]) -> None:
         self.ready = threading.Event()

@@ -1,8 +1,8 @@
 """A program to be interrupted: ``interrupt_script.py STACK RUNNER STATE``.
 
-STATE is what the program is in when Ctrl-C comes: "idle"; "stubborn", which is idle and lets itself
-be cancelled only the second time; "exiting", which is idle and ends with status 5 on SIGTERM;
-"busy asyncio" or "busy Twisted", a callback of that world that does not return for a long while.
+STATE is the state of the program at Ctrl-C: "idle"; "stubborn", which is idle and can be cancelled
+only the second time; "exiting", which is idle and ends with status 5 on SIGTERM; "busy asyncio" or
+"busy Twisted", a callback of that world that does not return for a long time.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def be_busy(seconds: float) -> None:
 
 
 class Program:
-    """Comes into its state, says "ready" and waits."""
+    """Enters its state, prints "ready" and waits."""
 
     def __init__(self, stage: Stage, runner: str, state: str) -> None:
         self.stage = stage
         self.runner = runner
         self.state = state
-        # Twisted's own handling of Ctrl-C breaks nothing off.
+        # Twisted's own handling of Ctrl-C does not interrupt callbacks.
         polite = runner == "reactor.run"
         self.busy_seconds = BUSY_SECONDS_UNDER_TWISTED if polite else BUSY_SECONDS
 
@@ -57,7 +57,7 @@ class Program:
             self.stage.loop.call_later(0.05, ready)
 
     def begin_beside_main(self) -> None:
-        """Twisted's run has no main coroutine; a task is what there is to be stubborn."""
+        """Twisted's run has no main coroutine: start a task that is stubborn."""
         if self.state == "stubborn":
             self.task = self.stage.loop.create_task(self.main(self.stage))
         else:

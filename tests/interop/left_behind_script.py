@@ -1,8 +1,8 @@
-"""Programs that end with a reactor or a loop left as it was: ``left_behind_script.py FOLDER NAME``.
+"""Programs that exit with a reactor or loop in some state: ``left_behind_script.py FOLDER NAME``.
 
-Each is a process of its own, forked here, for that is faster than to start Python for each. It says
-the state that it leaves its reactor in; that and its complaints go to files in the folder. What is
-printed is a line for each when it has ended: its name and its status.
+Each runs in a process that is forked here, which is faster than to start Python for each. It writes
+the state of its reactor, and its stderr, to files in the folder. One line is printed for each when
+it has ended: its name and its status.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ told = asyncio.Event()
 
 
 def tell(lifecycle: Any) -> None:
-    """Tell the state that is left behind."""
+    """Print the state in which the reactor is left."""
     sys.stdout.write(f"{lifecycle.state.value}\n")
     sys.stdout.flush()
     told.set()
@@ -41,7 +41,7 @@ async def stubborn() -> None:
 
 
 def guest(do: Callable[[Any, Any], object], until: str = "running") -> Any:
-    """Run a loop with a TornadoReactor, in which ``do`` is done, until it is in some state."""
+    """Run a loop with a TornadoReactor, and call ``do`` in it, until it is in a given state."""
     loop = asyncio.new_event_loop()
     reactor = triloop.TornadoReactor(loop)
     kept.append(reactor)
@@ -60,7 +60,7 @@ def guest(do: Callable[[Any, Any], object], until: str = "running") -> Any:
 
 
 def host(do: Callable[[Any, Any], object]) -> Any:
-    """The same for a loop on a reactor of Twisted's own, run for the loop's sake."""
+    """The same for a loop on a reactor of Twisted's own, which is run for the loop."""
     reactor = SelectReactor()
     loop = triloop.ReactorEventLoop(reactor)
     kept.append(loop)
@@ -72,7 +72,7 @@ def host(do: Callable[[Any, Any], object]) -> Any:
 
 
 def nothing(reactor: Any, loop: Any) -> None:
-    """Only be there."""
+    """Do nothing."""
 
 
 def guest_resting() -> None:
@@ -262,7 +262,7 @@ def host_with_a_stuck_thread() -> None:
 
 
 def started(name: str, folder: Path) -> int:
-    """The number of a new process for a program; 0 in that process itself."""
+    """Fork a process for a program; its pid, or 0 in that process."""
     number = os.fork()
     if number == 0:
         for stream, kind in ((sys.stdout, "out"), (sys.stderr, "err")):
@@ -277,7 +277,7 @@ def main(folder: Path, names: list[str]) -> None:
         number = started(name, folder)
         if number == 0:
             globals()[name]()
-            return  # and the interpreter comes to its end
+            return  # and the interpreter exits
         running[number] = name
     while running:
         number, status = os.wait()

@@ -1,4 +1,4 @@
-"""Runs the example notebook in a real kernel, as Jupyter does; twice, and once more restarted."""
+"""Runs the example notebook in a real kernel, as Jupyter does: twice, and again after a restart."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nbclient.util import run_sync
 
 NOTEBOOK = Path(__file__).parents[2] / "examples" / "notebook.ipynb"
 PATIENCE = 50
-#: What the cells show that show anything.
+#: The results of the cells that have one.
 SHOWN = [
     "True",
     "['Coffee', 'Home', 'Tea']",
@@ -25,7 +25,7 @@ SHOWN = [
 
 
 def shown_by(cells: list[Any]) -> list[str]:
-    """The results of the cells; whatever else they have put out is shown too."""
+    """The results of the cells, and their other output."""
     outputs = [output for cell in cells for output in cell.get("outputs", ())]
     return [
         output["data"]["text/plain"] if output["output_type"] == "execute_result" else str(output)
@@ -44,7 +44,7 @@ def script() -> None:
     notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
     client: Any = NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3")
     client.create_kernel_manager()
-    client.km.transport = "ipc"  # over TCP a kernel warns that others might listen
+    client.km.transport = "ipc"  # a kernel warns of TCP, as others might listen
     with client.setup_kernel():
         run_through(client, "at first")
         run_through(client, "again in the same kernel")

@@ -1,7 +1,7 @@
 """A program under ``triloop.run`` to be interrupted: ``run_interrupt_script.py LOOP STATE``.
 
-STATE is what it is in when Ctrl-C comes: "idle"; "stubborn", which lets itself be cancelled only
-the second time; "busy asyncio" or "busy Twisted", a callback of that world that does not return.
+STATE is its state at Ctrl-C: "idle"; "stubborn", which can be cancelled only the second time; "busy
+asyncio" or "busy Twisted", a callback of that world that does not return.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scripts that have a process to themselves: what they are about belongs to a whole process."""
+"""Runs scripts in processes of their own: they test what exists once in a process."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def start_script(name: str, *args: str, strict: bool = True) -> subprocess.Popen
 
 
 def interrupt(process: subprocess.Popen[str], presses: int) -> tuple[str, str]:
-    """Press Ctrl-C once the script is ready; it ends at the last press, and not before.
+    """Press Ctrl-C when the script is ready; it has to end at the last press, and not before.
 
     Returns:
-        What it has said, but for that it is ready, and its complaints.
+        Its output after "ready", and its stderr.
     """
     try:
         assert process.stdout is not None
@@ -46,7 +46,7 @@ def interrupt(process: subprocess.Popen[str], presses: int) -> tuple[str, str]:
 
 
 def run_script(name: str, *args: str) -> None:
-    """Run a script that checks for itself; it has to end well and without a word."""
+    """Run a script that checks itself; its status has to be 0, its output empty."""
     process = start_script(name, *args)
     try:
         said, complaints = process.communicate(timeout=PATIENCE)

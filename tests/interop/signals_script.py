@@ -16,7 +16,7 @@ import pytest
 from tests.interop.stages import ON_NATIVE, ON_REACTOR, Stage, build, expected_state, signal_state
 
 PATIENCE = 10.0
-#: Seconds after which a signal is heard by a loop that polls on, not by one that was woken.
+#: Seconds after which a loop was not woken by a signal, but has found it in its next poll.
 LATE = 2.0
 
 
@@ -25,7 +25,7 @@ def from_within(number: int) -> None:
 
 
 def by_another_thread(number: int) -> None:
-    """Have a thread other than the main one receive the signal, while the main one is idle."""
+    """Send the signal to a thread other than the main one, while the main one is idle."""
 
     def receive() -> None:
         time.sleep(0.05)
@@ -40,7 +40,7 @@ def by_another_process(number: int) -> None:
 
 
 async def hear(stage: Stage, number: int, send: Callable[[int], None]) -> None:
-    """Expect one call, and at once: nothing but the signal wakes the idle loop."""
+    """Expect one call at once: only the signal wakes the idle loop."""
     heard: list[float] = []
     done = asyncio.Event()
 
@@ -64,7 +64,7 @@ async def hear(stage: Stage, number: int, send: Callable[[int], None]) -> None:
 
 
 async def early_and_late(stage: Stage) -> None:
-    """Handlers come and go in any order; the ones that stay still hear."""
+    """Handlers are added and removed in any order; those that stay are called."""
     early: list[int] = []
     loop = stage.loop
     for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGHUP):
@@ -82,7 +82,7 @@ async def early_and_late(stage: Stage) -> None:
 
 
 async def beside_twisted(stage: Stage, runner: str) -> None:
-    """A loop's handler comes before Twisted's, which is there again afterwards."""
+    """A loop's handler replaces Twisted's, which is put back afterwards."""
     before = signal.getsignal(signal.SIGTERM)
     if runner == "reactor.run":
         assert before == stage.reactor.sigTerm
@@ -112,7 +112,7 @@ async def foreign_descriptor(stage: Stage) -> None:
 
 
 async def set_before_the_run(stage: Stage, heard: asyncio.Event) -> None:
-    """Twisted takes SIGTERM when it begins to run; the loop keeps a handler of its user's."""
+    """Twisted takes SIGTERM when it begins to run; the loop keeps its handler."""
     by_another_process(signal.SIGTERM)
     await asyncio.wait_for(heard.wait(), PATIENCE)
     assert stage.loop.remove_signal_handler(signal.SIGTERM)
@@ -128,7 +128,7 @@ async def asyncio_signals(stage: Stage, runner: str) -> None:
 
 
 def kept_handler(handler: Any) -> None:
-    """A handler that was kept from during the run still works."""
+    """A handler that was saved during the run still works."""
     present = signal.getsignal(signal.SIGINT)
     signal.signal(signal.SIGINT, handler)
     try:
@@ -159,12 +159,12 @@ def script(stack: str, runner: str, condition: str = "") -> None:
         if condition != "Twisted alone":
             await asyncio_signals(stage, runner)
         elif stack in ON_REACTOR:
-            # Once the loop has left its share, all is Twisted's again.
+            # After the loop has been closed, all signals are Twisted's again.
             await hear(stage, signal.SIGUSR1, by_another_thread)
         await end(stage)
 
     async def end(stage: Stage) -> None:
-        """Let Twisted's own handling end a run that is Twisted's."""
+        """Let Twisted's own handling end a run of Twisted's."""
         if runner != "reactor.run":
             return
         stage.reactor.addSystemEventTrigger("before", "shutdown", ended_by_signal.set)

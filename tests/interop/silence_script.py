@@ -1,4 +1,4 @@
-"""What can never happen says so; ``silence_script.py PROGRAM``."""
+"""What would never happen is an error or a warning: ``silence_script.py PROGRAM``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.interop.programs import run_program
 
 
 class Held:
-    """Timed calls of a reactor, and what Twisted and an application hold of them."""
+    """Timed calls of a reactor, held by Twisted's classes and by an application."""
 
     def __init__(self, reactor: Any) -> None:
         self.call = reactor.callLater(60, print)
@@ -42,7 +42,7 @@ class Held:
         self.looping.start(60, now=False)
 
     def check_dropped(self) -> None:
-        """All are cancelled, and what holds them can be stopped."""
+        """Check that all are cancelled, and that their holders can be stopped."""
         assert not self.call.active()
         for use in (self.call.cancel, lambda: self.call.reset(0), lambda: self.call.delay(-1)):
             with pytest.raises(AlreadyCancelled):
@@ -107,7 +107,7 @@ def a_child_ends_though_the_table_of_processes_was_replaced() -> None:
             reactor.stop()
 
     def spawn() -> None:
-        # What it does at its end is told by SIGCHLD only: it has no descriptor left by then.
+        # Only SIGCHLD can report its end: it has no descriptor left then.
         command = "import os, time; [os.close(n) for n in range(3)]; time.sleep(0.1)"
         python = [sys.executable, "-c", command]
         reactor.spawnProcess(Child(), sys.executable, python, usePTY=True)
@@ -140,9 +140,9 @@ def a_twisted_ioloop_is_refused_inside_a_running_loop() -> None:
     async def main() -> None:
         with pytest.raises(RuntimeError, match=r"triloop.attached\(\)"):
             triloop.TwistedIOLoop()
-        # What the error tells to do works: no reactor was installed on the way to it.
+        # The fix in the error works: no reactor has been installed before it.
         async with triloop.attached() as reactor:
-            # Here a loop may be made on the reactor: that runs.
+            # Here a loop may be made on the reactor, which runs.
             nested = triloop.TwistedIOLoop(reactor)
             done = asyncio.get_running_loop().create_future()
             nested.call_later(0, done.set_result, None)
@@ -217,11 +217,11 @@ def a_call_is_made_by_the_loop_that_is_current_by_then() -> None:
         asyncio.set_event_loop(follower.asyncio_loop)
         done = deferLater(reactor, 0.01, int)
         assert follower.run_sync(lambda done=done: done, timeout=20) == 0
-    # A coroutine goes to the current loop too, and not to that where the reactor has run.
+    # A coroutine goes to the current loop too, not to the one where the reactor has run.
     asyncio.set_event_loop(second.asyncio_loop)
     begun = triloop.as_future(asyncio.sleep(0, 1))
     assert second.run_sync(lambda: begun, timeout=20) == 1
-    # Its own loop is as good as the current one: the first that runs has it.
+    # It starts in its own loop or the current one, whichever runs first.
     asyncio.set_event_loop(second.asyncio_loop)
     waiting = deferLater(reactor, 0.01, int)
     assert third.run_sync(lambda: waiting, timeout=20) == 0
@@ -267,7 +267,7 @@ def awaiting_a_reactor_of_another_thread_is_warned_of() -> None:
         assert await future == 1
 
     def hosted() -> None:
-        """A thread with a reactor of its own awaits what that one fires."""
+        """Await a Deferred in a thread with a reactor of its own, which fires it."""
         loop = asyncio.new_event_loop()
         with contextlib.closing(loop), triloop.TornadoReactor(loop) as own:
             own.callWhenRunning(lambda: triloop.as_deferred(main(warned=False), eager=True))
@@ -328,7 +328,7 @@ def what_waits_for_the_reactor_happens_in_whatever_loop_is_run() -> None:
         ways["Runner"] = lambda: run_in_runner(wait())
     for way, run in ways.items():
         reactor.callLater(0.01, called.append, way)
-        # Another thread's loop is not where it belongs.
+        # It does not belong to another thread's loop.
         thread = threading.Thread(target=lambda: asyncio.run(wait(expected=False)))
         thread.start()
         thread.join()

@@ -1,4 +1,4 @@
-"""A process with tasks of both worlds, to be looked at from outside; it waits to be killed."""
+"""A process with tasks of both worlds, to be inspected from outside; it waits to be killed."""
 
 from __future__ import annotations
 

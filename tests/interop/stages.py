@@ -1,7 +1,7 @@
-"""The ways in which the three worlds can share one process, for scripts that need it to themselves.
+"""The ways in which the three worlds can share one process, for scripts in their own process.
 
-A *stack* says which loop is the guest of which, a *runner* what begins the run. The stacks with
-"native" in front of their names hold one world only: they show what users of that world expect.
+A *stack* says which loop is the guest of which, a *runner* what begins the run. The stacks whose
+names begin with "native" have one world only: they are the oracles.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from twisted.internet.error import ReactorNotRunning
 
 import triloop
 
-#: Stacks and the runners that make sense on each.
+#: The stacks, and the runners for each.
 RUNNERS = {
     "asyncio": ("reactor.run", "IOLoop.start", "asyncio.run"),
     "uvloop": ("reactor.run", "IOLoop.start", "asyncio.run"),
@@ -74,7 +74,7 @@ class Stage:
             self.reactor.stop()
 
     def tidy(self) -> None:
-        """What a careful program does at its end."""
+        """Clean up as a careful program does."""
         if isinstance(self.reactor, triloop.TornadoReactor) and self.reactor.waker is not None:
             self.reactor.fireSystemEvent("shutdown")
             self.reactor.disconnectAll()
@@ -128,7 +128,7 @@ def _build_native(stack: str) -> Stage:
 
 
 def _current(stage: Stage) -> Stage:
-    stage.loop.slow_callback_duration = 60  # not to be told of slowness in debug mode
+    stage.loop.slow_callback_duration = 60  # debug mode would log slow callbacks
     asyncio.set_event_loop(stage.loop)
     return stage
 
@@ -151,7 +151,7 @@ def signal_state() -> SignalState:
 
 
 def expected_state(before: SignalState, stage: Stage, runner: str) -> SignalState:
-    """The state that is right at the end: as before, but for what Twisted itself leaves."""
+    """The right state at the end: as before, except for what Twisted itself leaves."""
     handlers, fd = dict(before[0]), before[1]
     if runner == "reactor.run" and not isinstance(stage.reactor, triloop.TornadoReactor):
         # twisted#11761: a reactor of Twisted's own does not take these two away.

@@ -27,7 +27,7 @@ def listen(reactor: Any) -> int:
 
 
 async def ask(number: int) -> bytes:
-    """Ask a server of Twisted's, by asyncio alone."""
+    """Ask a server of Twisted's, with asyncio only."""
     reader, writer = await asyncio.open_connection("127.0.0.1", number)
     writer.write(b"x")
     with contextlib.closing(writer):
@@ -35,7 +35,7 @@ async def ask(number: int) -> bytes:
 
 
 def run_bare(loop: asyncio.AbstractEventLoop, number: int) -> bytes:
-    """Run a loop that is never the current one."""
+    """Run a loop that is never made current."""
     with contextlib.closing(loop):
         return loop.run_until_complete(ask(number))
 

@@ -1,4 +1,4 @@
-"""With await_anything(), a coroutine that Twisted starts lives among asyncio's libraries."""
+"""With await_anything(), a coroutine that Twisted starts can use asyncio's libraries."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The benchmark command works: it measures, judges, and writes what it is asked to write."""
+"""The benchmark command measures, judges, and writes its files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(not can_measure(), reason="needs Linux and two c
 
 
 def run(*options: str | Path) -> str:
-    """What the command prints."""
+    """Run the command and return its output."""
     command = [sys.executable, "-m", "benchmarks", *map(str, options)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return ended.stdout

@@ -1,4 +1,4 @@
-"""Twisted, asyncio and Tornado all hear of the end of their children, in one process."""
+"""Twisted, asyncio and Tornado all learn of the end of their children, in one process."""
 
 from __future__ import annotations
 

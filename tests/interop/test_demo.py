@@ -1,4 +1,4 @@
-"""The demo, driven from outside: a real browser's protocol, a real terminal's, a real Ctrl-C."""
+"""The demo, driven from outside: as by a browser, by a terminal, and by Ctrl-C."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from websockets.sync.client import ClientConnection, connect
 ROOM = Path(__file__).parents[2] / "examples" / "demo" / "room.py"
 PATIENCE = 15.0  # seconds
 PYTHON = [
-    # Not -X dev: asyncio's debug mode writes down each callback that a busy machine delays.
+    # Not -X dev: asyncio's debug mode would log each callback that a busy machine delays.
     *(sys.executable, "-W", "default"),
-    # Twisted keeps a spare descriptor for the day when there is none left, and never closes it.
+    # Twisted keeps a spare descriptor for when there is none left, and never closes it.
     *("-W", "ignore:unclosed file <_io.TextIOWrapper name='/dev/null'"),
 ]
 HOSTS = [

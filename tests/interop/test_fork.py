@@ -1,4 +1,4 @@
-"""Forked workers: each has a reactor and a loop of its own, and the parent keeps what it had."""
+"""Forked workers: each has its own reactor and loop, and the parent keeps its own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
 
 PATIENCE = 30.0
 WORLDS = ("asyncio", "uvloop", "epoll", "poll", "select")
-#: Connections a batch of the load, all open at once.
+#: Connections in each batch of the load, all open at once.
 BATCH = 20
 BATCHES = 10
 
@@ -96,7 +96,7 @@ class Workers:
 
     @contextlib.contextmanager
     def connected_to(self, pids: set[int]) -> Iterator[Client]:
-        """A Twisted connection to one of these processes."""
+        """Make a Twisted connection to one of these processes."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             # A worker that is about to end may have taken it, and it is lost then.
@@ -107,7 +107,7 @@ class Workers:
         raise AssertionError(f"none of {pids} takes connections any more")
 
     def end(self, pids: set[int]) -> None:
-        """End these processes, one after the other; of their reports none else may come."""
+        """End these processes one after the other; no others may report an end."""
         left = set(pids)
         while left:
             with self.connected_to(left) as client:
@@ -129,9 +129,9 @@ class Workers:
 
 
 def await_end(pid: int) -> None:
-    """Wait until a process is gone, or no more than a status for its parent to fetch."""
+    """Wait until a process has ended, or is a zombie."""
     deadline = time.monotonic() + PATIENCE
-    # It may go between the opening of the file and the reading of it.
+    # It may end between the opening and the reading of the file.
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         while Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(") ")[2][0] != "Z":
             assert time.monotonic() < deadline, f"{pid} does not end"
@@ -155,7 +155,7 @@ def started(plan: Plan) -> Iterator[Workers]:
 
 
 def sockets(pid: int) -> set[str]:
-    """The sockets that a process holds; but for its standard streams."""
+    """The sockets that a process holds, without its standard streams."""
     return {link for fd, link in links(pid).items() if fd > 2 and link.startswith("socket:")}
 
 
@@ -176,7 +176,7 @@ def watched(pid: int) -> set[str]:
             entries = [line.split() for line in info.splitlines() if line.startswith("tfd:")]
             inodes = [int(word[4:], 16) for words in entries for word in words if "ino:" in word]
             found |= {f"socket:[{inode}]" for inode in inodes}
-    return found & sockets(pid)  # all that is no file has one and the same inode
+    return found & sockets(pid)  # all anonymous inodes have the same number
 
 
 def listening(*ports: int) -> set[str]:
@@ -188,7 +188,7 @@ def listening(*ports: int) -> set[str]:
 
 
 def assert_nothing_shared(workers: Workers) -> None:
-    """No process holds a socket of another, or watches one, but the listening ones."""
+    """Check that no process holds or watches a socket of another, except the listening ones."""
     ports = listening(workers.twisted, workers.tornado)
     assert len(ports) == 2
     everybody = [workers.parent, *workers.children]
@@ -207,7 +207,7 @@ def test_forked_before_the_run(world: str, by: str) -> None:
     with started(plan) as workers:
         workers.await_children()
         serving = set(workers.children)
-        if by != "fork_processes":  # whose parent does nothing but wait
+        if by != "fork_processes":  # whose parent only waits
             serving.add(workers.parent)
         for port in (workers.twisted, workers.tornado):
             seen = workers.load(port)
@@ -243,7 +243,7 @@ def test_forked_in_the_middle_of_a_run(world: str, how: str) -> None:
             assert seen <= workers.children | {workers.parent}
             assert len(seen) > 1
         assert_nothing_shared(workers)
-        # What the parent ends is at an end: no other process holds a copy.
+        # A connection that the parent closes is closed: no other process holds a copy.
         asks.say("bye")
         assert asks.hear() == b""
         assert held.ask("drop") == b"dropped"
@@ -251,7 +251,7 @@ def test_forked_in_the_middle_of_a_run(world: str, how: str) -> None:
         held.say("eof")
         assert workers.next_report()["cat"] == 0
         workers.end(workers.children)
-        # What the children have ended is not.
+        # A connection that the children have closed is not.
         assert held.pid() == in_tornado.pid() == workers.parent
         report = workers.end_parent()
         assert report["fired"] == ["tornado", "twisted"]

@@ -1,4 +1,4 @@
-"""A process ends by itself, whatever state its reactors and loops were left in."""
+"""A process exits by itself, whatever state its reactors and loops are in."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from tests.interop.scripts import PATIENCE, start_script
 from triloop.lifecycle.exit import EXIT_SECONDS
 
-#: The programs, each with the state that it leaves behind.
+#: The programs, and the state in which each leaves its reactor.
 LEFT = {
     "guest_resting": "resting",
     "guest_due": "due",
@@ -36,7 +36,7 @@ LEFT = {
     "host_with_a_closed_loop": "crashed",
     "host_shut_down_by_hand": "crashed",
 }
-#: Those that hold something which never ends, with what is said of it.
+#: The programs with something that never ends, and the message about it.
 STUCK = {
     "guest_with_a_stubborn_task": ("running", "stubborn"),
     "guest_winding_down_a_stubborn_task": ("winding down", "stubborn"),
@@ -53,7 +53,7 @@ Ended = dict[str, tuple[int, str, str]]
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
-    """All programs, run at once: status, output and complaints of each that has ended in time."""
+    """Run all programs at once: status, output and stderr of each that has ended in time."""
     folder = tmp_path_factory.mktemp("left")
     process = start_script("left_behind_script", str(folder), *LEFT, *STUCK, strict=False)
     try:
@@ -96,7 +96,7 @@ def test_sigterm_ends_what_waits_at_exit(tmp_path: Path) -> None:
     try:
         child = int(_eventually(lambda: _children(process.pid)))
         _eventually(lambda: (tmp_path / f"{name}.out").read_text(encoding="utf-8"))
-        time.sleep(0.5)  # it has come to its end, and waits there
+        time.sleep(0.5)  # it is exiting, and waits there
         os.kill(child, signal.SIGTERM)
         said, _ = process.communicate(timeout=PATIENCE)
         assert said == f"{name} {-signal.SIGTERM}\n"

@@ -11,11 +11,11 @@ from tests.interop.scripts import PATIENCE, start_script
 ASYNCIO = ["task", "generator", "executor"]
 TWISTED = ["before", "during", "after"]
 
-#: Entry points that close their loop; the others give it back, and the rest comes at exit.
+#: Entry points that close their loop; the others leave it open, and the rest is done at exit.
 CLOSING = ["triloop_run", "asyncio_run_attached", "asyncio_run", "guest_triloop_run"]
 #: Entry points that run a coroutine, and return when that does.
 COMPLETING = [*CLOSING, "run_until_complete", "guest_run_sync"]
-#: Entry points that know nothing of a main coroutine.
+#: Entry points without a main coroutine.
 ENDLESS = ["io_loop", "reactor_run", "guest_io_loop", "guest_reactor_run"]
 ENTRIES = [*COMPLETING, *ENDLESS]
 CAUSES = [
@@ -48,14 +48,14 @@ COMBINATIONS = [
 
 
 def handles(entry: str, number: str) -> bool:
-    """Whether the entry point ends in order, and returns, when a signal comes."""
+    """Whether the entry point ends in order and returns at a signal."""
     if entry in {"reactor_run", "guest_reactor_run"}:
         return True
     return number == "SIGTERM" and entry in {"triloop_run", "guest_triloop_run"}
 
 
 def expected_outcome(entry: str, cause: str) -> str | None:
-    """What the entry point does; None where the process does not outlive it."""
+    """The outcome of the entry point; None if the process ends before."""
     if cause.startswith("sys.exit"):
         return None
     if cause == "SIGTERM" and not handles(entry, cause):
@@ -74,12 +74,12 @@ def expected_outcome(entry: str, cause: str) -> str | None:
 
 
 def expected_order(entry: str, cause: str) -> list[list[str]]:
-    """The sequences that are in order, each by itself."""
+    """The sequences whose order is checked."""
     if entry == "asyncio_run_attached":
         # The block is within a task: it ends while that does.
         return [TWISTED, ASYNCIO]
     if entry == "asyncio_run" and cause == "reactor.stop":
-        # The loop is asyncio.run's, and goes on.
+        # The loop belongs to asyncio.run, and goes on.
         return [[*TWISTED, *ASYNCIO]]
     return [[*ASYNCIO, *TWISTED]]
 
@@ -111,7 +111,7 @@ def test_end_is_in_order(entry: str, cause: str) -> None:
     assert events[-1] == "loop closed"
     for sequence in expected_order(entry, cause):
         assert [event for event in events if event in sequence] == sequence, events
-    # Threads are told to end by the shutdown, and waited for.
+    # The shutdown ends threads and joins them.
     assert events.index("thread") > events.index("during")
     run = [event for event in events[:-1] if event not in {"returned", outcome}]
     assert sorted(run) == sorted([*ASYNCIO, *TWISTED, "thread"])

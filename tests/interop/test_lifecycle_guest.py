@@ -28,7 +28,7 @@ def test_program(program: str) -> None:
 @pytest.mark.parametrize("state", ["idle", "stubborn", "busy asyncio", "busy Twisted"])
 @pytest.mark.parametrize("entry", ["asyncio", "uvloop", "guest"])
 def test_ctrl_c_ends_triloop_run(entry: str, state: str) -> None:
-    """Once where the program lets itself be cancelled; where it does not, the second time."""
+    """At the first Ctrl-C if the program can be cancelled, otherwise at the second."""
     process = start_script("run_interrupt_script", entry, state)
     said, complaints = interrupt(process, 1 if state == "idle" else 2)
     ended = ["shut down", "KeyboardInterrupt"]
@@ -36,7 +36,7 @@ def test_ctrl_c_ends_triloop_run(entry: str, state: str) -> None:
         ended.reverse()  # a reactor of Twisted's own ends with the process
     assert (process.returncode, said.splitlines()) == (0, ended), complaints
     if entry == "guest" and state == "busy Twisted":
-        # It also logs what broke its callback off.
+        # It also logs the exception that interrupted its callback.
         assert complaints.splitlines()[-2:] == ["builtins.KeyboardInterrupt: ", ""]
     else:
         assert not complaints

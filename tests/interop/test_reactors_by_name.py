@@ -1,4 +1,4 @@
-"""The reactors by the names that Twisted's commands take, and those commands with them."""
+"""Twisted's commands run with our reactors, by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A signal handler that other code found during a loop's run, kept, and puts back after it."""
+"""Other code saves a signal handler during a loop's run, and puts it back after that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signals in one process with three worlds: each hears its own, and all is put back at the end."""
+"""Signals in one process with three worlds: each gets its own, and all handlers are put back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.interop.scripts import PATIENCE, interrupt, run_script, start_script
 from tests.interop.stages import COMBINATIONS
 
-#: The stack that shows the right behaviour for a runner.
+#: The stack that is the oracle for a runner.
 NATIVE = {
     "asyncio": "native asyncio",
     "uvloop": "native uvloop",
@@ -39,10 +39,10 @@ def test_a_thread_other_than_the_main_one_leaves_signals_alone(stack: str) -> No
 
 
 def interrupted(stack: str, runner: str, state: str, presses: int) -> tuple[int, str, list[str]]:
-    """Press Ctrl-C; the exit status, the last line on stderr and all of them."""
+    """Press Ctrl-C; return the exit status, the last line of stderr and all lines."""
     process = start_script("interrupt_script", stack, runner, state, strict=False)
     said, complaints = interrupt(process, presses)
-    # Twisted's own handling of Ctrl-C breaks nothing off.
+    # Twisted's own handling of Ctrl-C does not interrupt callbacks.
     assert said == ("returned\n" if runner == "reactor.run" and "busy" in state else "")
     lines = complaints.splitlines()
     return process.returncode, lines[-1] if lines else "", lines

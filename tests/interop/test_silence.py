@@ -1,3 +1,5 @@
+"""Programs in which something would never happen: an error or a warning says so."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Reactors that start with a loop, however the loop is run."""
+
 from __future__ import annotations
 
 import pytest

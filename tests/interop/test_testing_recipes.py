@@ -1,4 +1,4 @@
-"""The recipes for tests in examples/testing: each is run by its own runner."""
+"""The examples in examples/testing pass in their own test runners."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Twisted's trial on the reactor, with some of Twisted's own tests: as on the native reactor.
+"""Twisted's trial, with some of Twisted's own tests, has the same results as on the native reactor.
 
 Trial runs, crashes and iterates a reactor, shuts it down by hand, and goes on with it.
 """
@@ -23,7 +23,7 @@ TESTS = [
 
 
 def verdict(reactor: str, folder: Path, options: list[str]) -> tuple[str, str]:
-    """How many tests were run, and with which outcomes."""
+    """The number of tests, and their outcomes."""
     folder.mkdir()
     ended = subprocess.run(
         [sys.executable, "-m", "twisted.trial", f"--reactor={reactor}", *options, *TESTS],

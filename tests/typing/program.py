@@ -1,4 +1,4 @@
-"""What a user's type checker makes of the public names; it is checked, and not run."""
+"""The types of the public names, as a user's type checker sees them; this is never run."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ async def reactors() -> None:
 
 
 def main() -> None:
-    """A reactor's stop ends the program: then there is no result."""
+    """Without a result if a reactor's stop ends the program."""
     assert_type(triloop.run(coroutine("x"), await_anything=True), int | None)
     with triloop.await_anything() as switch:
         switch.undo()

@@ -30,7 +30,7 @@ class AdaptedLoop(ReactorEventLoop):
     """A loop in a fresh reactor, made with the arguments of asyncio.SelectorEventLoop.
 
     Args:
-        selector: Stands for the reactor that polls alike; None: for the default one.
+        selector: Selects the reactor with the same poller; None: the default one.
     """
 
     default_reactor: Callable[[], Any] = EPollReactor
@@ -50,11 +50,11 @@ class AdaptedLoop(ReactorEventLoop):
 
 
 def dispose_of(reactor: Any) -> None:
-    """Give back all that a stock reactor holds; it has no method for that. It is of no use then."""
+    """Close all that a stock reactor holds, for which it has no method; it cannot be used again."""
     for reader in list(reactor._internalReaders):
         reactor.removeReader(reader)
         reader.connectionLost(None)
-        # A waker is a part of itself, and so is a reactor. Tornado's tests look for such garbage.
+        # A waker refers to itself, and so does a reactor. Tornado's tests look for such garbage.
         vars(reader).clear()
     if isinstance(reactor, EPollReactor):
         reactor._poller.close()

@@ -46,14 +46,14 @@ def reactor_tests(factory: reactors.Factory) -> unittest.TestSuite:
 
 
 def fail_where_no_reactor_is_made() -> None:
-    """Undo that ReactorBuilder takes any error in making a reactor for a reason to skip."""
+    """Make an error in making a reactor a failure: ReactorBuilder would skip the test."""
     skipping_build = ReactorBuilder.buildReactor
 
     def build_reactor(self: ReactorBuilder) -> Any:
         try:
             return skipping_build(self)  # type: ignore[no-untyped-call]
         except SkipTest as skip:
-            # It skips for a missing interface, too: that is no error, and has no context.
+            # It also skips for a missing interface: that is not an error, and has no context.
             if skip.__context__ is None:
                 raise
             raise skip.__context__ from None

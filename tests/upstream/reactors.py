@@ -18,7 +18,7 @@ Factory = Callable[[unittest.TestCase], Any]
 
 
 def native(test: unittest.TestCase) -> EPollReactor:
-    """Twisted's own reactor, the one that TornadoReactor is made of."""
+    """Twisted's own reactor, on which TornadoReactor is built."""
     return EPollReactor()
 
 
@@ -46,7 +46,7 @@ def stacked(test: unittest.TestCase) -> TornadoReactor:
 
 
 def broken(test: unittest.TestCase) -> Any:
-    """None at all: the tests of a reactor that cannot be made have to fail."""
+    """No reactor: the tests of a reactor that cannot be made have to fail."""
     raise RuntimeError("this reactor cannot be made")
 
 

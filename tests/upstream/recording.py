@@ -1,8 +1,8 @@
-"""What a suite did, test by test, written down while it runs.
+"""Records the outcome of each test of a suite while it runs.
 
 A suite runs in a process of its own, so that it can neither disturb pytest's process nor be
-disturbed by it. Every test leaves a line when it starts and another when it ends: a process that
-hangs or dies still names the test that it was in.
+disturbed by it. A line is written at the start and at the end of each test, so
+that the test is known in which a process hangs or dies.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _stderr() -> TextIO:
 
 
 def _format(err: ExcInfo) -> str:
-    # Some upstream tests put strange things into sys.exc_info on purpose; take what is there.
+    # Some upstream tests put strange objects into sys.exc_info on purpose.
     return "".join(traceback.format_exception(*err))
 
 
@@ -134,7 +134,7 @@ class RecordingRunner:
         return result
 
     def add(self, name: str, outcome: str) -> None:
-        """Record what was found beside the tests, under a name of its own."""
+        """Record a problem outside of the tests, under a given name."""
         with self._path.open("a", encoding="utf-8") as record:
             record.write(json.dumps({"end": name, "outcome": outcome, "detail": ""}) + "\n")
 

@@ -1,4 +1,4 @@
-"""Running a suite in a process of its own, and judging what it did by what the native loop does."""
+"""Runs a suite in a process of its own, and compares its outcome with that on the native loop."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Outcomes = dict[str, tuple[str, str]]
 
 @dataclass
 class Record:
-    """What one run of a suite left behind.
+    """The record of one run of a suite.
 
     ``running`` is the test that it was in when it ended before its time, if it did.
     """
@@ -42,7 +42,7 @@ class Record:
         return sum(outcome == "passed" for outcome, _ in self.outcomes.values())
 
     def summary(self) -> str:
-        """How many tests had which outcome."""
+        """The number of tests with each outcome."""
         counts = Counter(outcome for outcome, _ in self.outcomes.values())
         return ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items()))
 
@@ -95,7 +95,7 @@ def read(path: Path) -> Record:
 
 
 class NativeRuns:
-    """What the native loop does on this machine: the measure of ours.
+    """The outcomes of the native loop on this machine: the oracle.
 
     It is run once for each Python, Twisted, Tornado, user and state of the runners, and kept.
 
@@ -107,7 +107,7 @@ class NativeRuns:
         self._folder = folder
 
     def of(self, suite: str) -> Record:
-        """The record of the native run of ``suite``; a new one if there is none to fit."""
+        """The record of the native run of ``suite``; it is run if there is no valid record."""
         folder = self._folder / f"{suite}-{_fingerprint()}"
         folder.mkdir(parents=True, exist_ok=True)
         with _lock(folder / "lock"):  # the workers of one test run share the folder
@@ -136,7 +136,7 @@ def _lock(path: Path) -> Iterator[None]:
 
 
 def exceptions(suite: str, kind: str) -> dict[str, str]:
-    """The reasons for which tests may do otherwise on ours, by the tests' names.
+    """The reasons why tests may have other outcomes on ours, by the names of the tests.
 
     A line of the file is ``KIND[,KIND...] | NAME | REASON``; KIND is ``*`` for all. After the
     kinds, ``until 3.13`` names the last Python that it is for.
@@ -171,9 +171,9 @@ def repeated(suite: str, kind: str, folder: Path, ours: Record, again: list[str]
 
 
 def differences(native: Record, ours: Record, excepted: dict[str, str]) -> list[str]:
-    """Each way in which ours falls short of the native loop, as text; none is as it should be.
+    """The ways in which ours falls short of the native loop, as text; the list should be empty.
 
-    A test that passes on ours is well. One that does not must have the same outcome on the native
+    A test that passes on ours is right. One that does not must have the same outcome on the native
     loop, or a reason in the file of exceptions; a reason that is no longer needed must go.
     """
     found = [] if ours.complete else [_end(ours)]

@@ -1,4 +1,4 @@
-"""Twisted's own tests come to the same whether plain code may await anything or not."""
+"""Twisted's own tests have the same outcomes with await_anything() and without."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 RUNNER = Path(__file__).with_name("trial_runner.py")
 ROOT = Path(__file__).parents[2]
-# Twisted 24.10 has one that later ones have merged into another.
+# Twisted 24.10 has a test that later versions have merged into another.
 MODULES = [
     module
     for module in (

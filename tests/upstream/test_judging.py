@@ -1,4 +1,4 @@
-"""The runs of the upstream suites can fail."""
+"""The comparison of the upstream suites finds failures."""
 
 from __future__ import annotations
 

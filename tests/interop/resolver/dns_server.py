@@ -1,8 +1,8 @@
 """A DNS server for the tests, in a process of its own: ``python dns_server.py ADDRESS``.
 
 It serves the names under ``test.`` below over UDP and TCP, prints the port once it listens, and
-then a line for each question: the transport, the name and the type. It ends when its standard
-input does.
+then a line for each question: the transport, the name and the type. It ends at the end of its
+standard input.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ ALIASES = {
     "dangling.test": "gone.test",
     "loop.test": "loop2.test",
     "loop2.test": "loop.test",
-    # These come without the records that they lead to.
+    # These are sent without the records that they lead to.
     "lone.test": "dual.test",
     "lone-loop.test": "lone-loop2.test",
     "lone-loop2.test": "lone-loop.test",
@@ -61,7 +61,7 @@ FAILURES = {
 }
 NO_ADDRESS = {"empty.test"}
 TRUNCATED = {b"cut.test", b"mute.test"}
-# Each label before these is a name of its own.
+# Each label in front of these makes another name.
 PER_TEST = (".flaky.test", ".moody.test", ".late.test", ".later.test", ".any.test", ".big.test")
 
 
@@ -89,7 +89,7 @@ def answers_to(name: str, kind: int) -> list[dns.RRHeader]:
         if name.startswith("lone"):
             return records
         name = label = target
-    # A server may write the name in a case of its own.
+    # A server may change the case of the name.
     return records + address_records(name, label.upper() if "shouted" in label else label, kind)
 
 
@@ -109,7 +109,7 @@ class Zone:
         self.held: list[tuple[Deferred[Any], str, int]] = []
 
     def query(self, query: dns.Query, timeout: object = None) -> Deferred[Any]:
-        """Give the records, an error, or nothing: a Deferred that never fires is silence."""
+        """Return the records or an error; a Deferred that never fires means no answer."""
         name, kind = query.name.name.decode().lower(), query.type
         known = (name, kind) in self.asked
         self.asked.add((name, kind))
@@ -119,7 +119,7 @@ class Zone:
         return answer
 
     def oddly(self, name: str, kind: int, *, known: bool) -> Deferred[Any] | None:
-        """What a name gets that is not simply answered."""
+        """The answer for a name with a special one."""
         held = name.endswith(".late.test") and not known
         if held or (name.endswith(".later.test") and kind == AAAA):
             return self.hold(name, kind)
@@ -140,7 +140,7 @@ class Zone:
         return fail(RefusalError(dns.ENAME))
 
     def hold(self, name: str, kind: int) -> Deferred[Any]:
-        """Answer when another question has come."""
+        """Answer when another question arrives."""
         answer: Deferred[Any] = Deferred()
         self.held.append((answer, name, kind))
         return answer
@@ -206,7 +206,7 @@ def reply_to(message: dns.Message, code: int) -> dns.Message:
 
 
 def forge(message: dns.Message, protocol: Any, address: Any) -> None:
-    """Send what a resolver must not believe, ahead of the true reply."""
+    """Send forged replies before the real one."""
     lie = dns.RRHeader("forged.test", A, dns.IN, 60, dns.Record_A("203.0.113.66"))
     other_question = dns.Message(message.id, answer=1)
     other_question.queries = [dns.Query("other.test", A, dns.IN)]

@@ -67,7 +67,7 @@ class DNSProcess:
 
 
 class World:
-    """A running loop, with a reactor or without; it ends with nothing left over."""
+    """A running loop, with or without a reactor; at its end nothing may be left over."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, reactor: Any = None) -> None:
         self.loop = loop

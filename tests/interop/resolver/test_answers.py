@@ -1,4 +1,4 @@
-"""What DNS says, asked from loops of every kind."""
+"""Answers of DNS, on loops of every kind."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_name_has_all_its_addresses(
 def test_without_an_address_there_is_getaddrinfos_error(
     host: Any, family: int, code: int, names: Names
 ) -> None:
-    # No error has to wait for a silence.
+    # No error has to wait for a timeout.
     assert names.error(host, family, timeout=(LONG,)) == code
 
 

@@ -40,7 +40,7 @@ variable: ContextVar[str] = ContextVar("variable", default="nothing")
 
 @implementer(IResolutionReceiver)
 class Receiver:
-    """Notes what it is told."""
+    """Records its calls."""
 
     def __init__(self) -> None:
         self.began: list[Any] = []

@@ -1,4 +1,4 @@
-"""Servers that are silent, late, lame, or not there; and what many questions cost."""
+"""Servers that are silent, late, lame or absent; and the cost of many questions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def closed_port() -> tuple[str, int]:
 
 
 class SilentServer:
-    """Takes questions and says nothing."""
+    """Reads questions and does not answer."""
 
     def __init__(self) -> None:
         self.socket = socket.socket(INET, socket.SOCK_DGRAM)
@@ -48,7 +48,7 @@ class SilentServer:
         self.address: tuple[str, int] = self.socket.getsockname()
 
     def asked(self) -> int:
-        """How many questions have come since the last call."""
+        """The number of questions since the last call."""
         count = 0
         try:
             while self.socket.recv(4096):
@@ -301,6 +301,6 @@ def test_a_loop_may_be_closed_in_the_middle_of_a_lookup(dns: DNSProcess, hosts: 
     loop.run_until_complete(left())
     loop.close()
     assert descriptors() > before
-    # The next loop that asks ends what was left.
+    # The next loop that asks closes what was left.
     asyncio.run(names.resolve("four.test"))
     assert descriptors() == before
