@@ -9,6 +9,7 @@ import weakref
 from triloop.origins import caller, warn
 from triloop.private.reactors import host_loop_of
 from triloop.private.runners import watch_loops
+from triloop.registry import deciding
 
 __all__ = ["expect_run"]
 
@@ -20,7 +21,8 @@ _awaited = weakref.WeakKeyDictionary()
 def expect_run(loop: asyncio.AbstractEventLoop) -> None:
     """Note that ``loop`` was given work; if another loop runs in this thread first, warn once."""
     if not loop.is_running() and loop not in _awaited:
-        _awaited[loop] = threading.get_ident(), caller()
+        with deciding:
+            _awaited[loop] = threading.get_ident(), caller()
         watch_loops(_check)
 
 
@@ -28,10 +30,12 @@ def _check(running: asyncio.AbstractEventLoop) -> None:
     """Warn of the loops that have waited for their run in the thread in which this one begins."""
     if not _awaited:
         return
-    _awaited.pop(running, None)
-    for loop, (thread, line) in list(_awaited.items()):
+    with deciding:  # another thread may add some
+        _awaited.pop(running, None)
+        awaited = list(_awaited.items())
+    for loop, (thread, line) in awaited:
         if thread == threading.get_ident() and not _runs_inside(loop, running):
-            del _awaited[loop]
+            _awaited.pop(loop, None)
             if not loop.is_running() and not loop.is_closed():
                 _warn(loop, line, running)
 

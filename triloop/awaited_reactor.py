@@ -37,20 +37,25 @@ def expect_reactor() -> None:
             _expect_start(reactor, loop)
     elif threadable.ioThread != threading.get_ident() and runs_elsewhere(reactor):
         loop = running_loop()
-        if loop is not None and not (hasattr(loop, "reactor") or loop in host_loops):
+        if loop is not None and not _has_reactor(loop):
             _warn_once(loop, f"{described(reactor)} and runs in another thread. {_THREADS}")
 
 
 def _expect_start(reactor: Any, loop: asyncio.AbstractEventLoop) -> None:
     """Start a reactor that does not run in ``loop``, or warn that nothing runs it."""
     ended = has_ended(reactor)
-    has_another = hasattr(loop, "reactor")
+    has_another = _has_reactor(loop)
     if hasattr(reactor, "follow") and not ended:
         if not has_another or is_waited_for(reactor):
             reactor.follow()
     elif not has_another and is_waited_for(reactor):
         why = f"{reactor!r}, which was stopped for good" if ended else _idle(reactor)
         _warn_once(loop, why)
+
+
+def _has_reactor(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether a reactor that is not the global one runs with ``loop``: around it, or inside."""
+    return hasattr(loop, "reactor") or loop in host_loops
 
 
 _THREADS = (

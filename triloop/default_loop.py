@@ -14,11 +14,12 @@ from typing import Any
 from triloop.awaited_loop import expect_run
 from triloop.private.cpython import current_loop, running_loop, thread_of
 from triloop.private.reactors import host_loop_of
+from triloop.registry import Registry
 
 __all__ = ["default_loop", "host_loops", "loop_of_running_reactor", "nested_loops", "usable_loop"]
 
 #: The open loops that are guests of a reactor; each has it as its ``reactor``.
-nested_loops: weakref.WeakSet[Any] = weakref.WeakSet()
+nested_loops: Registry[Any] = Registry()
 #: The loops that a reactor runs inside.
 host_loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
+import threading
 import weakref
 from collections.abc import Awaitable, Coroutine
 from contextvars import Context
@@ -21,8 +22,15 @@ __all__ = ["begin_task", "create_task", "current_driver", "may_await_deferreds"]
 #: The driver is alive as long as something may go on with the task.
 _tasks: weakref.WeakKeyDictionary[asyncio.Task[Any], weakref.ref[Driver] | None]
 _tasks = weakref.WeakKeyDictionary()
-#: How many of them are being made: a task factory may have one begin at once.
-_being_made = 0
+
+
+class _Making(threading.local):
+    """How many of them this thread is making: a task factory may have one begin at once."""
+
+    count = 0
+
+
+_making = _Making()
 
 
 def create_task(
@@ -36,15 +44,14 @@ def create_task(
     options: dict[str, Any] = {} if name is None else {"name": name}
     if context is not None and sys.version_info >= (3, 11):
         options["context"] = context
-    global _being_made  # noqa: PLW0603
-    _being_made += 1
+    _making.count += 1
     try:
         if context is not None and sys.version_info < (3, 11):
             task = context.run(lambda: loop.create_task(coroutine, **options))
         else:
             task = loop.create_task(coroutine, **options)
     finally:
-        _being_made -= 1
+        _making.count -= 1
     _tasks[task] = None
     return task
 
@@ -64,7 +71,7 @@ def begin_task(
 
 def may_await_deferreds(loop: asyncio.AbstractEventLoop) -> bool:
     """Whether the current task of ``loop``, which runs, may await Deferreds."""
-    return _being_made > 0 or asyncio.current_task(loop) in _tasks
+    return _making.count > 0 or asyncio.current_task(loop) in _tasks
 
 
 def current_driver() -> Driver | None:

@@ -15,6 +15,7 @@ from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
 from triloop.origins import described
 from triloop.private.cpython import running_loop
 from triloop.private.reactors import host_loop_of
+from triloop.registry import deciding
 
 __all__ = ["attached", "enter", "global_reactor"]
 
@@ -64,9 +65,8 @@ def global_reactor() -> Any:
             "no asyncio loop runs here, so a reactor cannot be attached to it: await this in a "
             "task of asyncio, such as triloop.as_deferred() makes of a coroutine"
         )
-    reactor: Any = sys.modules.get("twisted.internet.reactor")
-    if reactor is None:
-        return install()
+    with deciding:
+        reactor: Any = sys.modules.get("twisted.internet.reactor") or install()
     if isinstance(reactor, TornadoReactor) or _is_with(reactor, loop):
         return reactor
     how = (

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from triloop.registry import deciding
+
 __all__ = ["is_patched_to_nest", "watch_loops"]
 
 _Callback = Callable[[asyncio.AbstractEventLoop], None]
@@ -26,11 +28,14 @@ def watch_loops(callback: _Callback) -> None:
         callback: Called in the thread of the loop, which is the running one by then or will be in
             a moment. It must not raise. A loop that runs in turns is reported at each of them.
     """
-    if not _callbacks:
-        _follow_running_loop()
-        _follow_uvloop()
-    if callback not in _callbacks:
-        _callbacks.append(callback)
+    if callback in _callbacks:
+        return
+    with deciding:
+        if not _callbacks:
+            _follow_running_loop()
+            _follow_uvloop()
+        if callback not in _callbacks:
+            _callbacks.append(callback)
 
 
 def is_patched_to_nest() -> bool:

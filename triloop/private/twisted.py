@@ -17,6 +17,7 @@ from twisted.python import threadable
 
 from triloop.private.cpython import running_loop
 from triloop.private.reactors import host_loop_of
+from triloop.registry import deciding
 
 __all__ = [
     "ContinuousPolling",
@@ -57,7 +58,12 @@ def keep_repr(call: DelayedCall) -> None:
     private._repr = repr(call)
 
 
-class _DebugInfo(defer.DebugInfo):
+_TwistedsDebugInfo = defer.DebugInfo
+#: Those that keep Twisted's from being used, in several threads.
+_silencing: list[object] = []
+
+
+class _DebugInfo(_TwistedsDebugInfo):
     """Reports a Deferred that has failed, as Twisted does, unless it was cancelled."""
 
     def __del__(self) -> None:
@@ -73,12 +79,17 @@ def unreported_cancellations() -> Iterator[None]:
     Twisted has no public way to do this for a Deferred of other code. Other failures are logged as
     usual.
     """
-    native = defer.DebugInfo
-    defer.DebugInfo = _DebugInfo  # type: ignore[misc]
+    this = object()
+    with deciding:
+        _silencing.append(this)
+        defer.DebugInfo = _DebugInfo  # type: ignore[misc]
     try:
         yield
     finally:
-        defer.DebugInfo = native  # type: ignore[misc]
+        with deciding:
+            _silencing.remove(this)
+            if not _silencing:
+                defer.DebugInfo = _TwistedsDebugInfo  # type: ignore[misc]
 
 
 def is_waited_for(reactor: Any) -> bool:

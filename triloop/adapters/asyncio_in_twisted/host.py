@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -34,6 +33,7 @@ from triloop.private.reactors import (
     was_stopped,
 )
 from triloop.protocol import Callback, Cancellable
+from triloop.registry import Registry
 from triloop.states import Action, Event, Lifecycle, RefusedError, State
 
 __all__ = ["ReactorHost", "check_able_to_run"]
@@ -43,7 +43,7 @@ _log = Logger()
 #: Which reactors can be a host; a part of error messages.
 _USE = "use the epoll, kqueue, poll, select, asyncio or a GUI reactor"
 
-_driven: weakref.WeakSet[Any] = weakref.WeakSet()
+_driven: Registry[Any] = Registry()
 
 
 @implementer(IReadDescriptor)

@@ -31,6 +31,7 @@ from triloop.private.cpython import (
 )
 from triloop.private.guest_loop import hide_frame, mark_scheduled
 from triloop.process.loop_signals import SharedSignals
+from triloop.registry import deciding
 from triloop.states import Lifecycle, State
 
 if TYPE_CHECKING:
@@ -82,6 +83,10 @@ class ReactorEventLoop(ResolvingLoop):
     _closed = True
 
     def __init__(self, reactor: Any = None) -> None:
+        with deciding:  # of two threads that make a loop at once, one gets the global reactor
+            self._open(reactor)
+
+    def _open(self, reactor: Any) -> None:
         self._is_warned = False
         #: Whether it is the running loop in its turns only.
         self._visits = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +21,7 @@ from triloop.adapters.resolver.nsswitch import Source, parse_nsswitch
 from triloop.adapters.resolver.order import Orderer
 from triloop.adapters.resolver.resolv_conf import ResolvConf, parse_resolv_conf
 from triloop.adapters.resolver.settings import Settings
+from triloop.registry import deciding
 
 __all__ = ["Engine", "engine_of"]
 
@@ -162,7 +162,6 @@ def _waits(conf: ResolvConf) -> tuple[float, ...]:
 # -- the engines of all loops -------------------------------------------------------------------
 
 
-_lock = threading.Lock()
 _engines: weakref.WeakKeyDictionary[Any, dict[Settings, Engine]] = weakref.WeakKeyDictionary()
 
 
@@ -177,7 +176,7 @@ def engine_of(loop: Any, as_loop: Callable[[Any], Loop], settings: Settings) -> 
     engine = _engines.get(loop, {}).get(settings)
     if engine is not None:
         return engine
-    with _lock:
+    with deciding:
         if loop not in _engines:
             _close_those_of_closed_loops()
         engines = _engines.setdefault(loop, {})
@@ -198,8 +197,6 @@ def _close_those_of_closed_loops() -> None:
 
 def _discard_all() -> None:
     """Discard all engines in a child of ``os.fork``: the sockets are the parent's."""
-    global _lock  # noqa: PLW0603 - another thread of the parent may hold it
-    _lock = threading.Lock()
     for engines in _engines.values():
         for engine in engines.values():
             engine.abandon()

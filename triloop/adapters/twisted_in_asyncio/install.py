@@ -14,6 +14,7 @@ from triloop.adapters.twisted_in_asyncio.names import serves_twisted
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
 from triloop.origins import described, remember
 from triloop.private.scrapy import wanted_loop
+from triloop.registry import deciding
 
 __all__ = ["install"]
 
@@ -42,14 +43,15 @@ def install(
         twisted.internet.error.ReactorAlreadyInstalledError: There is a global reactor already;
             the message names it and, where that can be known, the line that did it.
     """
-    installed = sys.modules.get("twisted.internet.reactor")
-    if installed is not None:
-        raise error.ReactorAlreadyInstalledError(_already_installed(installed))
-    if io_loop is None:
-        io_loop = wanted_loop(sys._getframe(1))
-    reactor = TornadoReactor(io_loop, restartable=restartable)
-    remember(reactor)
-    installReactor(reactor)
+    with deciding:
+        installed = sys.modules.get("twisted.internet.reactor")
+        if installed is not None:
+            raise error.ReactorAlreadyInstalledError(_already_installed(installed))
+        if io_loop is None:
+            io_loop = wanted_loop(sys._getframe(1))
+        reactor = TornadoReactor(io_loop, restartable=restartable)
+        remember(reactor)
+        installReactor(reactor)
     if resolver and not serves_twisted(Resolver.configured_class()):
         Resolver.configure("triloop.TwistedResolver")
     return reactor

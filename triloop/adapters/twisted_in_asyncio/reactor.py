@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import weakref
 from collections.abc import Callable
 from contextvars import Context, copy_context
 from functools import partial
@@ -25,10 +24,11 @@ from triloop.private.reactors import has_started
 from triloop.private.runners import watch_loops
 from triloop.process.children import ChildWatch, Interruptible
 from triloop.process.reactor_signals import ReactorSignals
+from triloop.registry import Registry
 
 __all__ = ["TornadoReactor"]
 
-_reactors: weakref.WeakSet[TornadoReactor] = weakref.WeakSet()
+_reactors: Registry[TornadoReactor] = Registry()
 
 
 class TornadoReactor(HostedReactor):

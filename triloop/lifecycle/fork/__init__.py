@@ -80,6 +80,8 @@ class _Forker(threading.local):
 _forker = _Forker()
 #: Loops that only this module refers to, or that were left in the middle of a run.
 _ours: list[_Loop] = []
+#: What another thread was changing at the fork; to forget it would end it, on the parent's poller.
+_caught: list[object] = []
 
 
 def _before() -> None:
@@ -105,11 +107,22 @@ def _go_on(_: object) -> int:
     """Prepare a child in which Python code goes on. It is the pending call."""
     guests, nested = all_reactors(), open_loops()
     if (guests or nested) and not _forker.runs_program:
+        guests, nested = _whole(guests, nested)
         guests = [guest for guest in guests if not _refuse(guest)]
-        hosts = [one for one in _hosts_of(guests) if one not in nested and not one.is_closed()]
+        hosts = [one for one in _hosts_of(guests) if one not in nested and loops.is_whole(one)]
         _renew(guests, nested, hosts)
         copies.count_open()
     return 0
+
+
+def _whole(
+    guests: list[TornadoReactor], nested: list[ReactorEventLoop]
+) -> tuple[list[TornadoReactor], list[ReactorEventLoop]]:
+    """Leave out what another thread was changing: it will never be used, nor come to its end."""
+    of_guests = [guest for guest in guests if reactors.is_whole(guest)]
+    whole = [loop for loop in nested if loops.is_whole(loop) and reactors.is_whole(loop.reactor)]
+    _caught.extend([{*guests} - {*of_guests}, {*nested} - {*whole}])
+    return of_guests, whole
 
 
 def _refuse(guest: TornadoReactor) -> bool:

@@ -61,6 +61,7 @@ __all__ = [
     "discard_loop",
     "end_run",
     "is_reachable",
+    "is_whole",
     "move_io_loop",
     "renew",
     "resume_signals",
@@ -70,6 +71,13 @@ __all__ = [
 
 #: The parent's unfinished work; see :data:`triloop.lifecycle.fork.reactors._left`.
 _left: list[Any] = []
+
+
+def is_whole(loop: Any) -> bool:
+    """Whether no other thread was closing the loop when the process forked."""
+    if loop.is_closed():
+        return False
+    return not is_stock(loop) or all(end and end.fileno() >= 0 for end in self_pipe(loop))
 
 
 def unshare(loop: Any) -> None:

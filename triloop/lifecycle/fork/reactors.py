@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import os
@@ -42,7 +43,7 @@ if sys.platform == "linux":
 else:  # pragma: no cover - the BSDs and macOS
     from twisted.internet.kqreactor import KQueueReactor as _Native
 
-__all__ = ["is_renewable", "refuse", "renew", "share_ports", "unshare"]
+__all__ = ["is_renewable", "is_whole", "refuse", "renew", "share_ports", "unshare"]
 
 #: The parent's unfinished work. It is kept so that it is never deallocated: that would run a
 #: ``finally`` or a ``__del__`` of the parent's work here.
@@ -79,9 +80,25 @@ def share_ports(reactor: Any) -> None:
 
     Twisted calls ``shutdown`` before ``close``, and ``shutdown`` ends the port in every process.
     """
-    for reader in reactor.getReaders():
+    for reader in _readers(reactor):
         if isinstance(reader, tcp.Port):
             keep_open_elsewhere(reader)
+
+
+def _readers(reactor: Any) -> list[Any]:
+    """The readers of a reactor that another thread may run, and change while they are listed."""
+    while True:
+        with contextlib.suppress(RuntimeError, KeyError):
+            return list(reactor.getReaders())
+
+
+def is_whole(reactor: Any) -> bool:
+    """Whether no other thread was adding or removing a descriptor when the process forked."""
+    try:
+        reactor.getReaders(), reactor.getWriters()
+    except KeyError:
+        return False
+    return True
 
 
 def unshare(reactor: Any) -> None:
