@@ -17,7 +17,7 @@ from pathlib import Path
 import nox
 from packaging.requirements import Requirement
 
-# What an old Twisted speaks TLS with is of its own age: it does not know the newer ones.
+# An old Twisted needs TLS libraries of its own age: it does not know newer ones.
 OLDEST_TLS = ["pyopenssl==24.3.0", "service-identity==24.2.0"]
 
 SUPPORTED = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
@@ -139,7 +139,7 @@ def summary(session: nox.Session) -> None:
 @nox.session(python=found(SUPPORTED)[-1:] + found(UPCOMING))
 def canary(session: nox.Session) -> None:
     session.install(".[test]")
-    # Then the next of each, if there is one: a wheel that is missing is no reason to stop.
+    # Then the pre-release of each, if there is one: a missing wheel is not an error.
     for package in ("twisted", "tornado", "zope.interface", "uvloop"):
         command = ("python", "-m", "pip", "install", "--quiet", "--pre", "--upgrade", package)
         session.run(*command, success_codes=[0, 1])

@@ -22,7 +22,7 @@ _QUICK = Plan(seconds=0.05, passes=3, rounds=1)
 
 
 def main() -> int:
-    """Measure (or read what was), print, write; 1 when ``--targets`` missed one."""
+    """Measure, or read results; print and write them. Returns 1 when ``--targets`` missed one."""
     options = _parse()
     if options.read:
         results = Results.from_json(json.loads(options.read.read_text()))
@@ -77,7 +77,7 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 
 def _jobs(options: argparse.Namespace) -> list[Job]:
-    """What is asked for; a job without a point or a contender left is none."""
+    """The jobs that the options select; jobs without a point or a contender are left out."""
     wanted = [_narrow(job, options) for job in JOBS if _matches(job.name, options.jobs)]
     return [job for job in wanted if job.points and set(job.contenders) - {BARE}]
 

@@ -1,4 +1,4 @@
-"""What aiohttp's users write, for the loops."""
+"""Servers as aiohttp's users write them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What asyncio's users write, for the loops.
+"""Servers as asyncio's users write them.
 
 Nothing is imported that such a program would not import: what a process has loaded and freed
 decides how its allocator treats the 256 KiB that asyncio asks for at every read.
@@ -14,7 +14,7 @@ __all__ = ["datagrams", "echo", "streams", "tls"]
 _BACKLOG = 1024
 _LOCAL = "127.0.0.1"
 _BUFFER = 65536
-# Servers without a holder of their own would be collected.
+# A server without a reference would be collected.
 _kept: list[Any] = []
 
 
@@ -23,7 +23,7 @@ class Echo(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See :meth:`asyncio.BaseProtocol.connection_made`."""
-        # uvloop's is no instance of asyncio.Transport, though it is all that one is.
+        # uvloop's has all methods of asyncio.Transport, but is not an instance of it.
         self.transport: asyncio.Transport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:

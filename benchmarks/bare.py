@@ -1,4 +1,4 @@
-"""Echo with nothing but epoll: the least that Python can do."""
+"""Echo with epoll only: the lower limit of the cost in Python."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _send(
 
 
 def _wait_for_room(poller: select.epoll, fd: int, data: bytes, unsent: dict[int, bytes]) -> None:
-    """Read no more before this is sent: a client that does not read gets nothing more."""
+    """Stop reading until this is sent: a client that does not read gets nothing more."""
     unsent[fd] = data
     poller.modify(fd, select.EPOLLOUT)
 

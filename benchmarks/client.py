@@ -1,4 +1,4 @@
-"""The load: a closed loop over many connections, in as little Python as does it.
+"""The load: a closed loop over many connections, in as little Python as possible.
 
 Each connection sends its request again as soon as the reply to the last one is complete. HTTP is
 like an echo: every reply is as long as the first one.
@@ -35,7 +35,7 @@ class StalledError(Exception):
 
 @dataclass
 class Window:
-    """What a load has seen.
+    """The result of a load.
 
     ``latencies`` are seconds, one a request; ``seconds`` is how long it all took.
     """
@@ -143,7 +143,7 @@ class Load:
 
 
 def _nothing(count: int | None) -> None:
-    """A TLS record that is not complete is nothing yet; the end of a stream is an error."""
+    """Ignore a TLS record that is not complete yet; the end of a stream is an error."""
     if count == 0:
         raise ConnectionError("the server closed a connection under load")
 
@@ -177,7 +177,7 @@ def connect(kind: str, port: int, number: int) -> list[socket.socket]:
         connection = _open(kind, port)
         connections.append(connection)
         if kind == "tcp" and index % _BATCH == 0:
-            # The listening queue is short. An answer shows that all before were accepted.
+            # The listening queue is short. An answer shows that earlier connections were accepted.
             _exchange(connection, b".")
     for connection in connections:
         connection.setblocking(False)

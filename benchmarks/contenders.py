@@ -22,10 +22,10 @@ def run_reactor(contender: str, main: Callable[[Any], Awaitable[object]]) -> Non
     from twisted.internet.defer import Deferred
     from twisted.logger import globalLogBeginner
 
-    # A program that never begins to log has all its events kept for a later beginning.
+    # Twisted keeps all events of a program that never begins to log.
     globalLogBeginner.beginLoggingTo([], redirectStandardIO=False)
     failures: list[BaseException] = []
-    # A coroutine without a reference is collected, and with it what it waits for.
+    # A coroutine without a reference would be collected.
     held: list[Deferred[None]] = []
 
     async def whole() -> None:

@@ -77,9 +77,9 @@ class Job:
     ``work`` is a program that measures itself. The first contender after the bare loop is what
     the others are compared with.
 
-    A server has had a client that left, unless it is ``fresh``. Stock asyncio is far dearer until
-    then: each read maps and unmaps 256 KiB, and the first end of a stream teaches glibc's
-    allocator better.
+    A client has connected to a server and left before, unless the job is ``fresh``. Stock asyncio
+    costs far more until then: each read maps and unmaps 256 KiB, until the first end of a stream
+    raises the threshold of glibc's allocator.
     """
 
     name: str
@@ -127,7 +127,7 @@ JOBS = (
     Job("timers", "work", (*_REACTORS, *_LOOPS)),
     Job("timers-reset", "work", _REACTORS),
     Job("thread-calls", "work", (*_REACTORS, *_LOOPS)),
-    # AsyncioSelectorReactor on uvloop loses the end of a child now and then, and waits for ever.
+    # AsyncioSelectorReactor on uvloop sometimes loses the end of a child, and waits for ever.
     Job("spawn", "work", tuple(n for n in (*_REACTORS, *_LOOPS) if n != TRADITION_UVLOOP)),
     # asyncio's own children, with 100 connections open: plain sockets, or the reactor's.
     Job("spawn-beside", "work", (UVLOOP, TORNADO_UVLOOP)),

@@ -17,10 +17,10 @@ from benchmarks.results import Key, Results, Sample, describe_machine, sample
 __all__ = ["Plan", "measure"]
 
 _PAGE_REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
-#: For so many seconds requests are made before anything is measured.
+#: Seconds of requests before anything is measured.
 _WARM_UP = 0.05
-#: A program that measures itself does so for as many times as long: what a full garbage collection
-#: takes is a part of what its operations cost, and has to fall into the measurement.
+#: How many times longer a program that measures itself runs: full garbage collections are a part of
+#: the cost, and have to happen within the measurement.
 _WORK_LONGER = 4
 _IMPORTS = {CLASSIC: "tornado.ioloop, twisted.internet.reactor", "triloop": "triloop"}
 _NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
@@ -37,7 +37,7 @@ class Plan:
     """How long and how often.
 
     A measurement takes ``seconds``. It is made ``passes`` times, each time with every contender
-    in turn, so that what disturbs the machine for a while disturbs all of them. Then all of that
+    in turn, so that a disturbance of the machine affects all of them. Then all of that
     is done again, ``rounds`` times, with new processes.
     """
 
@@ -133,7 +133,7 @@ def _work(contender: str, job: str, seconds: float, core: int) -> Sample:
 
 
 def _import(contender: str, job: str, seconds: float, core: int) -> Sample:
-    """The best of a few: an import is short, and all that disturbs it makes it longer.
+    """The best of a few: an import is short, and every disturbance makes it longer.
 
     The first one compiles what is not compiled yet, and is not counted.
     """

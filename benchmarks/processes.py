@@ -1,4 +1,4 @@
-"""Servers as processes: started, pinned to a core, read off the scheduler's clock, ended."""
+"""Starts servers as processes, pins them to a core, reads their CPU time, and ends them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Server:
         self.settle()
 
     def cpu_ns(self) -> int:
-        """CPU time since the start, by the scheduler's clock; exact while the server rests."""
+        """CPU time since the start, by the scheduler's clock; exact while the server is idle."""
         return sum(int((task / "schedstat").read_text().split()[0]) for task in _tasks(self.pid))
 
     def memory(self) -> int:
@@ -87,7 +87,7 @@ class Server:
 
 @contextmanager
 def serving(contenders: tuple[str, ...], job: str, core: int) -> Iterator[list[Server]]:
-    """A server of every contender, all started at once and at rest."""
+    """A server of every contender, all started at once and idle."""
     servers: list[Server] = []
     try:
         servers.extend(Server(contender, job) for contender in contenders)

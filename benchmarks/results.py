@@ -1,4 +1,4 @@
-"""Results: samples, their medians, and the machine that they are from."""
+"""Results: samples, their medians, and the machine."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ _PACKAGES = ("triloop", "twisted", "tornado", "uvloop", "aiohttp")
 class Sample:
     """One measurement. CPU and latencies in microseconds, memory in bytes.
 
-    ``busy`` is the share of the time that the server was on its core: near 1, requests a
-    second tell the server's speed, else the load's. ``memory`` is for one connection.
+    ``busy`` is the share of the time in which the server used its core. Near 1, the requests a
+    second are the speed of the server, otherwise that of the load. ``memory`` is for one
+    connection.
     """
 
     cpu: float
@@ -88,7 +89,7 @@ class Results:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Results:
-        """What :meth:`as_json` gave."""
+        """Read the result of :meth:`as_json`."""
         results = cls(data["machine"], data["seconds"])
         for entry in data["results"]:
             key = Key(entry["job"], entry["contender"], Point(**entry["point"]))

@@ -19,7 +19,7 @@ from benchmarks.jobs import BARE
 
 _PR_SET_PDEATHSIG = 1
 
-#: Job by job, the module and the function in it that serve it and give the port.
+#: For each job the module and the function that serve it and return the port.
 _SERVICES = {
     "twisted-echo": ("twisted_services", "echo"),
     "twisted-idle": ("twisted_services", "echo"),

@@ -32,7 +32,7 @@ _ONE_PAGE = Point(1)
 
 @dataclass(frozen=True)
 class Target:
-    """Ours may cost ``bar`` times the other's at most; or it has to be ``bar`` times cheaper."""
+    """Ours may cost at most ``bar`` times the other's, or has to be ``bar`` times cheaper."""
 
     job: str
     ours: str

@@ -1,4 +1,4 @@
-"""What Tornado's users write, for the loops."""
+"""Servers as Tornado's users write them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["echo", "web"]
 _BACKLOG = 1024
 _LOCAL = "127.0.0.1"
 _BUFFER = 65536
-# Servers without a holder of their own would be collected.
+# A server without a reference would be collected.
 _kept: list[TCPServer] = []
 
 

@@ -1,4 +1,4 @@
-"""What Twisted's users write, for the reactors. To be imported when a reactor is installed."""
+"""Servers as Twisted's users write them. To be imported when a reactor is installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the users of twisted.web write. To be imported when a reactor is installed."""
+"""A server as users of twisted.web write it. To be imported when a reactor is installed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SilentSite(Site):
     """A site without an access log, as the other web servers here have none."""
 
     def log(self, request: Any) -> None:
-        """Nowhere."""
+        """Do nothing."""
 
 
 def web(reactor: Any) -> int:

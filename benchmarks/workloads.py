@@ -29,10 +29,10 @@ _CONNECTIONS = 100
 
 
 class Stopwatch:
-    """Counts operations from its making until :meth:`over`."""
+    """Counts operations until :meth:`over`."""
 
     def __init__(self, seconds: float) -> None:
-        # The garbage of before would otherwise be collected at some time within the measurement.
+        # Earlier garbage would otherwise be collected within the measurement.
         gc.collect()
         self.operations = 0
         self._started = time.perf_counter()
@@ -71,7 +71,7 @@ def _nothing() -> None:
 
 
 async def twisted_timers(reactor: Any, seconds: float, *, resets: bool = False) -> Stopwatch:
-    """With 100,000 pending: cancel one and add one, in random order; and reset one, perhaps."""
+    """With 100,000 pending: cancel one and add one, in random order; may also reset one."""
     from twisted.internet.task import deferLater
 
     script, later = _script(), reactor.callLater
@@ -188,7 +188,7 @@ async def asyncio_spawn(seconds: float) -> Stopwatch:
 async def asyncio_spawn_beside(seconds: float) -> Stopwatch:
     """The same beside open connections of no loop.
 
-    All that the other contender needs is loaded: a fork costs the more, the more memory there is.
+    All that the other contender needs is loaded, as a fork costs more with more memory.
     """
     from twisted.internet import asyncioreactor  # noqa: F401
 

@@ -16,7 +16,7 @@ __all__ = ["LifecycleTable", "setup"]
 
 
 class LifecycleTable(Directive):
-    """Draws the table where it stands."""
+    """Draws the table in place of the directive."""
 
     def run(self) -> list[nodes.Node]:
         """The table, as nodes of the document."""

@@ -91,7 +91,7 @@ class Room:
             self.empty.set()
 
     def say(self, member: Member, text: str) -> None:
-        """Tells everybody what a member said; `/name NEW` renames the member."""
+        """Shows all members what one said; `/name NEW` renames that member."""
         text = printable(text, LONGEST_TEXT)
         if text.startswith("/name "):
             self.rename(member, printable(text.removeprefix("/name "), LONGEST_NAME))
@@ -107,7 +107,7 @@ class Room:
         self.tell(Message(f"{old} is now {name}"))
 
     def tell(self, message: Message) -> None:
-        """Shows a message to everybody."""
+        """Shows a message to all members."""
         self.history.append(message)
         for member in list(self.members):
             member.hear(message)
@@ -307,7 +307,7 @@ async def say_goodbye(room: Room) -> None:
 
 
 def print_addresses(owner: str, interface: str, http_port: int, chat_port: int) -> None:
-    """Tells how to try it."""
+    """Prints how to try it."""
     print(
         f"{owner}\n\n"
         f"  in a browser    http://{interface}:{http_port}/\n"

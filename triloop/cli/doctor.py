@@ -37,10 +37,10 @@ class Severity(enum.IntEnum):
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """One result of a check.
 
     Attributes:
-        subject: What was looked at.
+        subject: What was checked.
         text: What was found.
         severity: How much it matters.
         advice: What to do; empty where there is nothing to do.

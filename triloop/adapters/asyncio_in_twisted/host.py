@@ -36,7 +36,7 @@ from triloop.protocol import Callback, Cancellable
 from triloop.registry import Registry
 from triloop.states import Action, Event, Lifecycle, RefusedError, State
 
-__all__ = ["ReactorHost", "check_able_to_run"]
+__all__ = ["CancellableCall", "ReactorHost", "check_able_to_run"]
 
 _log = Logger()
 
@@ -78,7 +78,7 @@ class _Reader:
             remove_internal_reader(self._reactor, self)
 
 
-class _Call:
+class CancellableCall:
     """A DelayedCall whose ``cancel`` may be called after the call."""
 
     __slots__ = ("_call",)
@@ -87,6 +87,7 @@ class _Call:
         self._call = call
 
     def cancel(self) -> None:
+        """See :meth:`triloop.protocol.Cancellable.cancel`."""
         if self._call.active():
             self._call.cancel()
 
@@ -316,11 +317,11 @@ class ReactorHost:
 
     def call_later(self, delay: float, callback: Callback) -> Cancellable:
         """See :meth:`triloop.protocol.Host.call_later`."""
-        return _Call(self.reactor.callLater(delay, callback))
+        return CancellableCall(self.reactor.callLater(delay, callback))
 
     def call_soon(self, callback: Callback) -> Cancellable:
         """See :meth:`triloop.protocol.Host.call_soon`."""
-        return _Call(self.reactor.callLater(0, callback))
+        return CancellableCall(self.reactor.callLater(0, callback))
 
     def call_soon_threadsafe(self, callback: Callback) -> None:
         """See :meth:`triloop.protocol.Host.call_soon_threadsafe`."""

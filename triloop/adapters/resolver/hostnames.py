@@ -25,6 +25,7 @@ from twisted.logger import Logger
 from twisted.python import failure, threadable
 from zope.interface import implementer
 
+from triloop.adapters.asyncio_in_twisted.host import CancellableCall
 from triloop.adapters.resolver.engine import engine_of
 from triloop.adapters.resolver.literals import Address, literal, port_number, with_port
 from triloop.adapters.resolver.lookup import Failure, Lookup, Outcome
@@ -262,17 +263,6 @@ class _Reader:
         self._reactor.removeReader(self)
 
 
-class _Call:
-    """A DelayedCall whose ``cancel`` may be called after the call."""
-
-    def __init__(self, call: Any) -> None:
-        self._call = call
-
-    def cancel(self) -> None:
-        if self._call.active():
-            self._call.cancel()
-
-
 class _ReactorLoop:
     """A reactor without an asyncio loop, as a `Loop`."""
 
@@ -283,7 +273,7 @@ class _ReactorLoop:
         return _Reader(self._reactor, fd, callback)
 
     def call_later(self, delay: float, callback: Callback) -> Cancellable:
-        return _Call(self._reactor.callLater(delay, callback))
+        return CancellableCall(self._reactor.callLater(delay, callback))
 
     def call_soon(self, callback: Callback) -> Cancellable:
-        return _Call(self._reactor.callLater(0, callback))
+        return CancellableCall(self._reactor.callLater(0, callback))
