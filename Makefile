@@ -4,7 +4,7 @@
 #   make demo                 a chat room on Tornado, Twisted and asyncio at once (HOST=uvloop, HOST=epoll)
 #   make test                 the tests, the upstream suites of all three worlds among them
 #   make test-quick           the tests of the units and of the contract, without sweeps, in a minute
-#   make test-await           awaits, longer: random trees, trial's own tests, every host
+#   make test-await           awaits, longer: the whole table, random trees, trial's own tests, every host
 #   make check                linters, types, import direction, changelog, documentation, engine coverage
 #   make test-all             the tests on every Python found, on the oldest and the newest dependencies
 #   make canary               the quick tests with the pre-releases of everything underneath
@@ -72,6 +72,7 @@ pythons:
 	@.ci/pythons .pythons
 
 test-await: $(STAMP)
+	TRILOOP_AWAIT_TABLE=all $(BIN)/python -m pytest tests/interop/awaits
 	TRILOOP_AWAIT_EXAMPLES=5000 TRILOOP_AWAIT_TRIAL=1 $(BIN)/python -m pytest --timeout 700 \
 	  tests/property/test_await_trees.py tests/upstream/test_await_anything.py
 	TRILOOP_AWAIT_HOST=uvloop $(BIN)/python -m pytest tests/unit/awaitables

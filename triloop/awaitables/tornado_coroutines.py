@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from triloop.awaitables.convertible import T
 from triloop.awaitables.futures import as_future
 from triloop.private.cpython import running_loop
+from triloop.private.tornado import keep_task
 
 __all__ = ["install"]
 
@@ -28,4 +29,7 @@ def install() -> None:
 def _yielded(x: Deferred[T] | Coroutine[Any, Any, T]) -> asyncio.Future[T]:
     # Before the loop runs, gen.coroutine goes on with Tornado's current one.
     loop = running_loop() or IOLoop.current().asyncio_loop  # type: ignore[attr-defined]
-    return as_future(x, loop=loop)
+    future = as_future(x, loop=loop)
+    if isinstance(future, asyncio.Task):
+        keep_task(future)
+    return future

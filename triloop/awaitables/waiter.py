@@ -90,15 +90,19 @@ class Waiter(Deferred[None]):
             return self._cancelled_with is not None
         if self._step is not None:
             self._cancelled_with = () if msg is None else (msg,)
-        self.cancel_source(msg)
+        if isinstance(self._source, asyncio.Future):
+            return self._source.cancel(msg)  # False if it is done: the Task has yet to see that
+        self.cancel_source()
         return True
 
-    def cancel_source(self, msg: Any = None) -> None:
+    def cancel_source(self) -> None:
         """Cancel what is waited for; the await gives its outcome."""
-        if isinstance(self._source, Deferred):
+        if self._source is None:
+            return
+        try:
             self._source.cancel()
-        elif self._source is not None:
-            self._source.cancel(msg)
+        except Exception:  # noqa: BLE001 - of the Deferred's canceller: there is nothing to wait for
+            self._fire(Failure())
 
     def result(self) -> None:  # type: ignore[override]  # what a Deferred has is an attribute
         """Called by a Task that goes on; see the class."""
@@ -121,6 +125,8 @@ class Waiter(Deferred[None]):
         The Deferred keeps it for later callbacks. It also keeps a failure, which counts as handled.
         """
         source: Any = self._source
+        if source is None:  # its canceller has raised an exception
+            return result
         self._fire(result)
         if not isinstance(result, Failure):
             return result
@@ -230,21 +236,23 @@ def await_future(
 ) -> Generator[Any, Any, T]:
     """Wait for ``future``, whichever library drives the coroutine.
 
-    A cancelled Future raises the CancelledError of the driver's own library. See
-    :func:`await_deferred` for ``driver``.
+    A cancelled Future raises the CancelledError of the driver's own library, and so does one that
+    failed with the CancelledError of another. See :func:`await_deferred` for ``driver``.
     """
-    if not future.done() or future.cancelled():
+    if not future.done() or _cancellation_of(future) is not None:
         waiter = Waiter(future, driver)
         future.add_done_callback(waiter.future_done)
         yield waiter
-        if future.cancelled():
-            raise _cancelled(future, waiter)
+        cancelled = _cancellation_of(future)
+        if cancelled is not None:
+            raise waiter.cancelled_error(*cancelled.args)
     return future.result()
 
 
-def _cancelled(future: asyncio.Future[Any], waiter: Waiter) -> BaseException:
+def _cancellation_of(future: asyncio.Future[Any]) -> BaseException | None:
+    """The error of a Future that was cancelled, in whichever library."""
     try:
-        future.result()
-    except asyncio.CancelledError as error:
-        return waiter.cancelled_error(*error.args)
-    raise AssertionError("a cancelled Future has no result")
+        error = future.exception()
+    except asyncio.CancelledError as cancelled:
+        return cancelled
+    return error if isinstance(error, CANCELLED) else None

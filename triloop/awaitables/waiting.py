@@ -47,6 +47,10 @@ async def _wait(x: Convertible[T]) -> T:
     return await _Steps(await_future(as_future(x), driver=current_driver()))
 
 
+# What asyncio and Python show of a coroutine is this name: of a Task, and if it is never awaited.
+_wait.__name__ = _wait.__qualname__ = wait.__name__
+
+
 class _Steps(Generic[T]):
     """A generator that is to be awaited."""
 

@@ -387,6 +387,7 @@ _TORNADO = (
     *_at(
         "tornado.ioloop:IOLoop",
         ("_ioloop_for_asyncio", "the IOLoop moves to the loop that takes another's place"),
+        ("_pending_tasks", "a coroutine's Task is kept until it is done, as Tornado's own are"),
     ),
 )
 

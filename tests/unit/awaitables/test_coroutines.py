@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import subprocess
 import sys
+import weakref
 from collections.abc import Generator
 from typing import Any
 
@@ -113,6 +115,32 @@ def test_a_deferred_can_be_yielded_before_the_loop_runs(unheard_of: UnheardOf) -
     finally:
         asyncio.set_event_loop(None)
         io_loop.close(all_fds=True)
+
+
+def test_tornado_keeps_a_coroutine_that_it_runs(unheard_of: UnheardOf) -> None:
+    ended: list[str] = []
+
+    async def waits(source: Deferred[str]) -> None:
+        ended.append(await source)
+
+    async def main() -> None:
+        source: Deferred[str] = Deferred()
+        alive = weakref.ref(gen.convert_yielded(waits(source)))
+        kept = weakref.ref(source)
+        await turns()
+        del source
+        gc.collect()
+        assert alive() is not None
+        found = kept()
+        assert found is not None
+        found.callback("value")
+        del found
+        await turns()
+        gc.collect()
+        assert ended == ["value"]
+        assert alive() is None
+
+    run(main, unheard_of)
 
 
 ELSEWHERE = """

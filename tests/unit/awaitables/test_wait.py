@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, ensureDeferred, inlineCallbacks
 from twisted.python.failure import Failure
 
 from tests.unit.awaitables.harness import BoomError, UnheardOf, kinds, outcome, run, turns
-from triloop.awaitables import as_future, wait
+from triloop.awaitables import as_future, await_anything, wait
 
 Drive = Callable[[Coroutine[Any, Any, Any]], Any]
 
@@ -176,6 +176,62 @@ def test_a_timeout_is_raised_whatever_the_cancelled_deferred_fires_with(
                 await asyncio.wait_for(wait(source), 0.001)
 
     run(main, unheard_of)
+
+
+@pytest.mark.parametrize("drive", ["task", "fromCoroutine"])
+def test_a_canceller_that_raises_ends_the_wait(drive: str, unheard_of: UnheardOf) -> None:
+    def refuses(source: Deferred[Any]) -> None:
+        raise boom
+
+    boom = BoomError()
+
+    async def main() -> None:
+        source: Deferred[Any] = Deferred(refuses)
+        with await_anything():
+            driven: Any = (ASYNCIO | TWISTED)[drive](by_await(source))
+            await turns()
+            driven.cancel()
+            try:
+                ended = await driven
+            except (BoomError, asyncio.CancelledError) as error:
+                ended = error
+        assert (ended.__cause__ if drive == "task" else ended) is boom
+        source.callback("too late")
+
+    run(main, unheard_of)
+
+
+def test_a_task_that_is_cancelled_as_its_future_is_done_is_cancelled(unheard_of: UnheardOf) -> None:
+    async def main() -> None:
+        source: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        task = asyncio.ensure_future(wait(source))
+        await turns()
+        source.set_result("value")
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+
+    run(main, unheard_of)
+
+
+def test_a_coroutine_that_sees_a_cancellation_raises_the_drivers_own(unheard_of: UnheardOf) -> None:
+    async def main() -> None:
+        source: Deferred[None] = Deferred()
+        task = asyncio.ensure_future(wait(as_future(by_await(source))))
+        await turns()
+        source.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+
+    run(main, unheard_of)
+
+
+def test_one_that_is_never_awaited_is_called_by_its_name() -> None:
+    def forget() -> None:
+        wait(defer.succeed(None))  # type: ignore[unused-coroutine]
+
+    with pytest.warns(RuntimeWarning, match="coroutine 'wait' was never awaited"):
+        forget()
 
 
 def test_what_a_coroutine_waits_for_has_time_to_clean_up(unheard_of: UnheardOf) -> None:

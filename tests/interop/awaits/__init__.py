@@ -1,0 +1,1 @@
+"""Every awaitable, awaited everywhere, beside what the same library does natively."""
