@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 CYCLES = 1000
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_thousand_cycles_leave_nothing(adapter: str) -> None:
     ended = subprocess.run(
