@@ -17,7 +17,7 @@
 #   make simulate             the engine alone, through a million orders of events (SCHEDULES)
 #   make coverage             the tests, with a report of the lines and branches they missed
 #   make bench                every event loop side by side, by the CPU time of a request (BENCH_ARGS)
-#   make bench-docs           the same for the documentation: its charts and tables, made anew
+#   make bench-docs           the same for the documentation: replaces its charts and tables
 #   make bench-dns            lookups by every resolver, side by side; installs nsd, on a Debian
 #   make docs                 the documentation, in docs/_build/html
 

@@ -52,7 +52,7 @@ MAX_ROUNDS = 16
 #: Seconds after which a turn starts no further round. The host's own I/O waits that long, plus one
 #: round: a guest that always has work delays it no more than one more callback of the host's would.
 MAX_SECONDS = 0.0005
-#: Seconds by which the armed timer may be late before it is armed anew: two clocks that are read
+#: Seconds by which the armed timer may be late before it is armed again: two clocks that are read
 #: one after the other never agree to the microsecond.
 SLACK = 0.0002
 
@@ -195,7 +195,7 @@ class Embedding:
     def _suspended(self) -> bool:
         """Suspend the turn for the nested loop that calls; False where the guest cannot do that.
 
-        The watch is made anew: GUI loops do not call one again whose callback has not returned.
+        The watch is replaced: GUI loops do not call a watch again whose callback has not returned.
         """
         if self._suspend is None:
             return False
@@ -240,7 +240,7 @@ class Embedding:
     def _arm(self, delay: float | None) -> None:
         """Ask the host for the guest's next turn: a call soon, a timer, or nothing.
 
-        A timer that is armed for earlier is kept: it costs one early look, where arming anew
+        A timer that is armed for earlier is kept: it costs one early call, where arming again
         would cost a request to the host in every turn.
         """
         if delay == 0:

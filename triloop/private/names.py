@@ -90,7 +90,7 @@ _CPYTHON = (
     ),
     *_at(
         _SELECTOR_LOOP,
-        ("_ssock", "the self-pipe, made anew in a child of fork"),
+        ("_ssock", "the self-pipe, replaced in a child of fork"),
         ("_transports", "the parent's connections, in a child of fork"),
     ),
     *_at(
@@ -242,7 +242,7 @@ _TWISTED = (
         _REACTOR,
         ("_initThreadPool(self)", "overridden: a pool that regards contexts"),
         ("_signals", "to put signal handlers back after the run"),
-        ("_signalsFactory(self)", "overridden: children are told of without SIGCHLD"),
+        ("_signalsFactory(self)", "overridden: children are watched without SIGCHLD"),
         ("_stopThreadPool(self)", "overridden: in a loop that goes on, threads are not waited for"),
         inherited=True,
     ),
@@ -277,7 +277,7 @@ _TWISTED = (
         _EPOLL,
         ("_continuousPolling", "overridden: files are polled in their contexts"),
         ("_poller", "the epoll; a property while the reactor is closed"),
-        ("_reads", "what is watched: to be watched anew once it is reopened"),
+        ("_reads", "what is watched, to watch it again after a reopening"),
         ("_selectables", "the same; by descriptor, for the short way"),
         ("_writes", "the same"),
         inherited=True,

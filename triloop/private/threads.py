@@ -50,14 +50,14 @@ def _interrupt_shutdown() -> None:
         if frame is not None and frame.f_code.co_name == "_shutdown":
             raise _LeftBehindError
 
-    def hear(unraisable: Any) -> None:
+    def on_unraisable(unraisable: Any) -> None:
         if unraisable.exc_type is not _LeftBehindError:
             report(unraisable)
             return
         signal.setitimer(signal.ITIMER_REAL, 0)
         sys.unraisablehook = report
 
-    sys.unraisablehook = hear
+    sys.unraisablehook = on_unraisable
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGALRM, expire)
         signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)

@@ -182,7 +182,7 @@ class ReactorEventLoop(ResolvingLoop):
         self._host.end_run()
 
     def _begin(self) -> None:
-        """The reactor has begun to run, and this loop with it."""
+        """Begin to run: the reactor has begun."""
         if self._thread_id is not None:
             return
         self._thread_id = threading.get_ident()
@@ -199,7 +199,7 @@ class ReactorEventLoop(ResolvingLoop):
             self._reactor.callLater(0, self._host.interrupt, reason)
 
     def _end(self) -> None:
-        """The reactor runs no longer."""
+        """End the run: the reactor does not run any more."""
         if self._thread_id is None:
             return
         self._embedding.detach()
@@ -211,7 +211,7 @@ class ReactorEventLoop(ResolvingLoop):
         self._thread_id = None
 
     def rest_in_child(self, *, can_run: bool) -> None:
-        """Be at rest, in a child that ``os.fork`` has made.
+        """Reset to the state at rest, in a child that ``os.fork`` has made.
 
         Args:
             can_run: Whether the reactor can run in the child.
@@ -242,7 +242,7 @@ class ReactorEventLoop(ResolvingLoop):
         sys.set_asyncgen_hooks(*hooks)
 
     def close(self) -> None:
-        """Close the loop and give the reactor back as it was; that may go on running.
+        """Close the loop, and restore the methods of the reactor, which may go on running.
 
         Raises:
             RuntimeError: From within the loop's own callbacks, while ``run_forever`` runs, and
@@ -266,7 +266,7 @@ class ReactorEventLoop(ResolvingLoop):
         self._host.release()
         self._guest.release()
         if self._own_reactor:
-            self._reactor.fireSystemEvent("shutdown")  # of which its thread pool hears
+            self._reactor.fireSystemEvent("shutdown")  # which stops its thread pool
             self._reactor.close()
 
     def _process_events(self, event_list: Any) -> None:

@@ -17,7 +17,7 @@ RAW = sys.platform == "linux"
 
 
 class Poller(_Selector):
-    """A selector that never blocks, unless it is told that there is no host."""
+    """A selector that never blocks, unless there is no host."""
 
     _fd_to_key: dict[int, Any]
     _selector: Any

@@ -173,7 +173,7 @@ class Question:
         self._client.deadlines.set(self, _SHORTAGE_PAUSE)
         return True
 
-    # -- what comes of it
+    # -- outcomes
 
     def expire(self) -> None:
         """The present server has not answered in time."""

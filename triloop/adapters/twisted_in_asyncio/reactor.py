@@ -165,7 +165,7 @@ class TornadoReactor(HostedReactor):
         return call
 
     def called_earlier(self) -> None:
-        """Have the loop's timer armed anew: a timed call was moved to sooner."""
+        """Have the loop's timer armed again: a timed call was moved to sooner."""
         self._embedding.wake()
 
     def callFromThread(self, callable: Callable[..., Any], *args: object, **kw: object) -> None:  # type: ignore[override]  # Twisted's own differ
@@ -208,7 +208,7 @@ class TornadoReactor(HostedReactor):
     def spawnProcess(self, *args: Any, **kw: Any) -> Any:
         """See :meth:`twisted.internet.interfaces.IReactorProcess.spawnProcess`.
 
-        All that the process protocol is told of, it is told of in one context.
+        The process protocol is called in one context for all of its life.
         """
         context = copy_context()
         spawn = partial(super().spawnProcess, **kw)

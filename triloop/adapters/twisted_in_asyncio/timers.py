@@ -59,7 +59,7 @@ class DroppedCall(DelayedCall):
 
 
 def drop_call(call: DelayedCall) -> None:
-    """Cancel a call that is no longer among those of a reactor."""
+    """Cancel a call that its reactor has removed."""
     call.cancelled = 1
     if call.debug:
         keep_repr(call)
@@ -91,7 +91,7 @@ class TimedCalls:
         #: The calls that have not happened, by the numbers of their entries.
         self.pending: dict[int, TimedCall] = {}
         self._numbers = count()
-        # Made once: a method that is bound anew for each call is one more object to collect.
+        # Bound once: a method bound for each call is one more object to collect.
         self._cancel, self._move = self._cancelled, self._moved
 
     def add(

@@ -135,7 +135,7 @@ def _refuse_foreign(reactor: Any) -> None:
     refuse(
         reactor,
         f"{reactor!r} was made before this process was forked, and a {type(reactor).__name__} "
-        "cannot be made anew in the child: it would share its descriptors with the parent. Fork "
+        "cannot be reset in the child: it would share its descriptors with the parent. Fork "
         "before the reactor is made, or use a TornadoReactor or Twisted's epoll, kqueue, poll or "
         "select reactor",
     )
