@@ -31,6 +31,8 @@ HOST ?= asyncio
 HTTP_PORT ?= 8888
 CHAT_PORT ?= 8889
 PYTEST_ARGS ?=
+NOX_ARGS ?=
+NEWER := 3.14 3.15
 # How many tests run at once, two cores assumed: many wait for a clock or a child process.
 WORKERS ?= 2
 test-quick: WORKERS := 4
@@ -105,8 +107,13 @@ engine: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/sphinx-build -q -E -W --keep-going -b html docs docs/_build/html
 
+# Newer Pythons are made where the machine has none. The table at the end names what was not tested.
 test-all: $(STAMP)
-	$(BIN)/nox
+	-@for version in $(NEWER); do \
+	  command -v python$$version || command -v .pythons/bin/python$$version || \
+	  .ci/pythons .pythons $$version; \
+	done
+	$(BIN)/nox $(NOX_ARGS)
 
 canary: $(STAMP)
 	$(BIN)/nox --session canary
