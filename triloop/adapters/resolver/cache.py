@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 
 from triloop.adapters.resolver.wire import Answer
 
@@ -23,7 +24,7 @@ class Cache:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._answers: dict[_Key, tuple[float, Answer]] = {}
+        self._answers: OrderedDict[_Key, tuple[float, Answer]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._answers)
@@ -45,7 +46,7 @@ class Cache:
             return
         self._answers.pop(key, None)
         if len(self._answers) >= self._size:
-            del self._answers[next(iter(self._answers))]
+            self._answers.popitem(last=False)
         self._answers[key] = time.monotonic() + seconds, answer
 
     def clear(self) -> None:

@@ -157,7 +157,9 @@ class DnsClient:
         self._starting = True
         end = time.monotonic() + _STINT
         try:
-            while self._queue and (self._under_way < self._limit or self._drop_kept()):
+            while self._queue and (
+                self._under_way < self._limit or (self._kept and self._drop_kept())
+            ):
                 if time.monotonic() > end:  # if no server can be reached, each is done at once
                     self._loop.call_soon(self._start_queued)
                     break

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import time
 from collections.abc import Callable
@@ -13,22 +12,26 @@ from triloop.protocol import Cancellable
 
 __all__ = ["Deadlines", "Timed"]
 
-# Of so many entries one is left: the others are dropped together.
-_SPARSE = 8
-
 
 class Timed(Protocol):
     """Something with at most one deadline at a time."""
 
-    #: In seconds of ``time.monotonic``; kept by `Deadlines`.
-    deadline: float | None
+    #: The queue that it is in; kept by `Deadlines`, None while it has no deadline.
+    deadline: Queue | None
 
     def expire(self) -> None:
         """The deadline has passed."""
 
 
+#: Items in the order of their deadlines, in seconds of ``time.monotonic``.
+Queue = dict[Timed, float]
+
+
 class Deadlines:
     """The deadlines of one engine; there is no timer while there is no deadline.
+
+    There are few different delays. Those of equal delay expire in the order in which they were
+    set, so each delay has a queue, and nothing has to be sorted.
 
     Args:
         loop: The loop that the timer is on.
@@ -39,8 +42,7 @@ class Deadlines:
     def __init__(self, loop: Loop, before: Callable[[], None]) -> None:
         self._loop = loop
         self._before = before
-        self._heap: list[tuple[float, int, Timed]] = []
-        self._numbers = itertools.count()
+        self._queues: dict[float, Queue] = {}
         self._active = 0
         self._timer: Cancellable | None = None
         self._due = 0.0
@@ -49,34 +51,31 @@ class Deadlines:
         """Have ``item`` expire in so many seconds; this replaces its earlier deadline."""
         if item.deadline is None:
             self._active += 1
-        deadline = item.deadline = time.monotonic() + seconds
-        heapq.heappush(self._heap, (deadline, next(self._numbers), item))
-        if self._timer is None or deadline < self._due:
-            self._arm(deadline)
+        else:
+            del item.deadline[item]
+        queue = self._queues.get(seconds)
+        if queue is None:
+            queue = self._queues[seconds] = {}
+        due = queue[item] = time.monotonic() + seconds
+        item.deadline = queue
+        if self._timer is None or due < self._due:
+            self._arm(due)
 
     def clear(self, item: Timed) -> None:
         """Remove the deadline of ``item``, if it has one."""
-        if item.deadline is None:
+        queue = item.deadline
+        if queue is None:
             return
         item.deadline = None
+        del queue[item]
         self._active -= 1
         if not self._active:
-            self._heap.clear()
             self._disarm()
-        elif len(self._heap) > _SPARSE * self._active + _SPARSE:
-            self._heap = [entry for entry in self._heap if entry[2].deadline == entry[0]]
-            heapq.heapify(self._heap)
 
-    def _drop_cleared(self) -> None:
-        heap = self._heap
-        while heap and heap[0][2].deadline != heap[0][0]:
-            heapq.heappop(heap)
-
-    def _arm(self, deadline: float) -> None:
+    def _arm(self, due: float) -> None:
         self._disarm()
-        self._due = deadline
-        delay = max(0.0, deadline - time.monotonic())
-        self._timer = self._loop.call_later(delay, self._expire)
+        self._due = due
+        self._timer = self._loop.call_later(max(0.0, due - time.monotonic()), self._expire)
 
     def _disarm(self) -> None:
         if self._timer is not None:
@@ -88,12 +87,23 @@ class Deadlines:
         # A timer may be called slightly early.
         now = max(time.monotonic(), self._due)
         self._before()
-        while self._heap and self._heap[0][0] <= now:
-            deadline, _, item = heapq.heappop(self._heap)
-            if item.deadline == deadline:
+        for item, due in self._expired(now):
+            # What expires may clear the deadline of another one, or set it anew.
+            if item.deadline is not None and item.deadline[item] == due:
+                del item.deadline[item]
                 item.deadline = None
                 self._active -= 1
                 item.expire()
-        self._drop_cleared()
-        if self._heap and self._timer is None:
-            self._arm(self._heap[0][0])
+        due = min(
+            (next(iter(queue.values())) for queue in self._queues.values() if queue), default=0
+        )
+        if due and (self._timer is None or due < self._due):
+            self._arm(due)
+
+    def _expired(self, now: float) -> list[tuple[Timed, float]]:
+        found = [
+            entry
+            for queue in self._queues.values()
+            for entry in itertools.takewhile(lambda entry: entry[1] <= now, queue.items())
+        ]
+        return sorted(found, key=lambda entry: entry[1])

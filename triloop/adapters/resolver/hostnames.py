@@ -209,9 +209,10 @@ class _Resolution:
 
     def wait_for(self, lookup: Lookup, port: int) -> None:
         self._lookup, self._port = lookup, port
-        lookup.waiters[self._done] = None
+        lookup.waiters[self] = None
 
-    def _done(self, outcome: Outcome) -> None:
+    def set_result(self, outcome: Outcome, /) -> None:
+        """See `triloop.adapters.resolver.lookup.Waiter`."""
         self._lookup = None
         self._give(_addresses(outcome, self._port))
 
@@ -234,7 +235,7 @@ class _Resolution:
         if self._call is not None:
             self._call.cancel()
         if self._lookup is not None:
-            self._lookup.leave(self._done)
+            self._lookup.leave(self)
 
 
 # -- a reactor as a loop ------------------------------------------------------------------------

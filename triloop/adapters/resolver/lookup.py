@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from triloop.adapters.resolver.client import DnsClient
+from triloop.adapters.resolver.deadlines import Queue
 from triloop.adapters.resolver.errors import NO_DATA
 from triloop.adapters.resolver.hosts_source import HostsSource
 from triloop.adapters.resolver.loop import Loop
@@ -45,7 +45,13 @@ class Failure(NamedTuple):
 
 #: Address literals in order, or why there are none.
 Outcome = tuple[str, ...] | Failure
-Waiter = Callable[[Outcome], None]
+
+
+class Waiter(Protocol):
+    """Something to tell of an outcome, such as an asyncio future."""
+
+    def set_result(self, outcome: Outcome, /) -> None:
+        """Take the outcome of a lookup."""
 
 
 class Surroundings(Protocol):
@@ -96,7 +102,7 @@ class Lookup:
         self.name = name
         self.family = family
         self.outcome: Outcome | None = None
-        #: Each is called once; the values mean nothing.
+        #: Each is told once; the values mean nothing.
         self.waiters: dict[Waiter, None] = {}
         self._engine = engine
         self._sources = iter(engine.sources())
@@ -192,8 +198,10 @@ class Lookup:
                 # One may leave because of what another one does.
                 if waiter in waiters:
                     del waiters[waiter]
-                    with contextlib.suppress(asyncio.InvalidStateError):  # cancelled just now
-                        waiter(outcome)
+                    try:
+                        waiter.set_result(outcome)
+                    except asyncio.InvalidStateError:
+                        continue  # it was cancelled just now
         finally:
             if waiters:
                 self._engine.loop.call_soon(self._tell)
@@ -219,9 +227,8 @@ class _Search:
         "_answers",
         "_client",
         "_codes",
+        "_conf",
         "_error",
-        "_is_as_is_first",
-        "_is_in_turn",
         "_keeps_answers",
         "_kinds",
         "_left",
@@ -240,12 +247,11 @@ class _Search:
         *,
         keeps_answers: bool,
     ) -> None:
-        self.deadline: float | None = None
+        self.deadline: Queue | None = None
         self._lookup = lookup
         self._client = client
         self._keeps_answers = keeps_answers
-        self._is_in_turn = conf.is_in_turn
-        self._is_as_is_first = _is_as_is_first(lookup.name, conf)
+        self._conf = conf
         self._kinds = conf.kinds(lookup.family)
         self._names: Iterator[bytes] = iter(names)
         self._codes: list[int] = []
@@ -268,7 +274,7 @@ class _Search:
         self._judge()
 
     def _ask_left(self, name: bytes) -> None:
-        while self._left and not (self._is_in_turn and self._questions):
+        while self._left and not (self._questions and self._conf.is_in_turn):
             self._ask(self._left.pop(0), name)
 
     def _ask(self, kind: int, name: bytes) -> None:
@@ -329,7 +335,7 @@ class _Search:
         """The error to report: that of the name as it is, if it was asked for first."""
         if not self._codes:
             return socket.EAI_NONAME
-        if self._is_as_is_first:
+        if _is_as_is_first(self._lookup.name, self._conf):
             return self._codes[0]
         return next(
             code for code in (NO_DATA, socket.EAI_AGAIN, self._codes[-1]) if code in self._codes
@@ -354,9 +360,10 @@ class _Search:
 
 def _merged(answers: list[Answer]) -> tuple[str, ...]:
     """The addresses of all families."""
-    if len(answers) == 1:
-        return answers[0].addresses
-    return tuple([text for answer in answers for text in answer.addresses])
+    found: tuple[str, ...] = ()
+    for answer in answers:
+        found += answer.addresses
+    return found
 
 
 def _is_as_is_first(name: Name, conf: ResolvConf) -> bool:

@@ -9,13 +9,14 @@ __all__ = ["Name", "parse_name", "to_wire"]
 
 _MAX_NAME = 255  # bytes, in a message
 _MAX_LABEL = 63
+_LENGTHS = [bytes((length,)) for length in range(_MAX_LABEL + 1)]
 # A longer text cannot become a name, whatever the IDNA mapping removes; and the mapping is slow.
 _MAX_TEXT = 1024
 # The characters that the C library accepts in a host name.
 _ALLOWED = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Name:
     """A host name; there is one object for each name.
 
@@ -86,6 +87,7 @@ def to_wire(text: bytes) -> bytes | None:
         Its labels, each after its length, and that of the root; None if the name is not valid.
     """
     labels = text.split(b".")
-    if len(text) > _MAX_NAME - 2 or not all(0 < len(label) <= _MAX_LABEL for label in labels):
+    lengths = [len(label) for label in labels]
+    if len(text) > _MAX_NAME - 2 or not min(lengths) or max(lengths) > _MAX_LABEL:
         return None
-    return b"".join([bytes((len(label),)) + label for label in labels]) + b"\0"
+    return b"".join([_LENGTHS[len(label)] + label for label in labels]) + b"\0"

@@ -32,6 +32,8 @@ class Orderer:
         self._policy = policy
         self._orders: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._own: dict[bytes, OwnAddress] | None = None
+        # By address: its scope, its label, and what else is known of it.
+        self._sources: dict[bytes, tuple[int, int, OwnAddress]] = {}
         self._until = 0.0
 
     def order(self, addresses: tuple[str, ...]) -> tuple[str, ...]:
@@ -42,6 +44,7 @@ class Orderer:
         if now > self._until:
             self._until = now + _FRESH
             self._orders.clear()
+            self._sources.clear()
             self._own = None
         ordered = self._orders.get(addresses)
         if ordered is None:
@@ -60,23 +63,26 @@ class Orderer:
         if source is None:
             # Rules 1, 6 and 8 only: there is no source for an address that cannot be reached.
             return 1, 0, 0, 0, 0, -policy.precedence(number), 0, scope, 0
-        own = self._own_address(source)
+        its_scope, its_label, own = self._sources.get(source) or self._learn(source)
         return (
             0,  # rule 1: avoid unusable destinations
-            self._scope(source) != scope,  # rule 2: prefer matching scope
+            its_scope != scope,  # rule 2: prefer matching scope
             own.is_deprecated,  # rule 3
             not own.is_home,  # rule 4
-            policy.label(_as_ipv6(source)) != policy.label(number),  # rule 5: matching label
+            its_label != policy.label(number),  # rule 5: matching label
             -policy.precedence(number),  # rule 6
             not own.is_native,  # rule 7
             scope,  # rule 8: prefer smaller scope
             -_common_prefix(destination, source, own.prefix),  # rule 9; rule 10 is a stable sort
         )
 
-    def _own_address(self, source: bytes) -> OwnAddress:
+    def _learn(self, source: bytes) -> tuple[int, int, OwnAddress]:
         if self._own is None:
             self._own = own_addresses()
-        return self._own.get(source) or OwnAddress()
+        label = self._policy.label(_as_ipv6(source))
+        own = self._own.get(source) or OwnAddress()
+        found = self._sources[source] = self._scope(source), label, own
+        return found
 
     def _scope(self, packed: bytes) -> int:
         if len(packed) == 4:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from triloop.adapters.resolver.channel import Channel
-from triloop.adapters.resolver.deadlines import Deadlines
+from triloop.adapters.resolver.deadlines import Deadlines, Queue
 from triloop.adapters.resolver.servers import Server
 from triloop.adapters.resolver.wire import FORMERR, NOERROR, NOTIMP, NXDOMAIN, Answer
 
@@ -29,6 +29,9 @@ __all__ = ["SERVFAIL", "SILENCE", "Asker", "Question", "Waiter"]
 _log = logging.getLogger("triloop.resolver")
 
 SERVFAIL, _BADVERS = 2, 16
+_ANSWERS = frozenset((NOERROR, NXDOMAIN))
+# What a server may say that does not know EDNS.
+_NO_EDNS = frozenset((FORMERR, NOTIMP, _BADVERS))
 #: Used as a response code: no server has answered.
 SILENCE = -1
 
@@ -96,7 +99,7 @@ class Question:
         self.kind = kind
         self.attempts: list[tuple[Channel, bytes]] = []
         self.waiters: list[Waiter] = []
-        self.deadline: float | None = None
+        self.deadline: Queue | None = None
         #: Set when it is done.
         self.answer: Answer | None = None
         self.error: OSError | None = None
@@ -188,10 +191,10 @@ class Question:
             return
         if answer.is_truncated:
             self._ask_again(server, by_tcp=True)
-        elif answer.rcode in {NOERROR, NXDOMAIN} and not answer.is_lame:
+        elif answer.rcode in _ANSWERS and not answer.is_lame:
             self._report(server)
             self._client.finish(self, answer)
-        elif answer.rcode in {FORMERR, NOTIMP, _BADVERS} and self.has_edns:
+        elif answer.rcode in _NO_EDNS and self.has_edns:
             server.knows_edns = False
             self._ask_again(server, by_tcp=self._client.use_vc)
         else:

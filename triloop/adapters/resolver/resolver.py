@@ -25,7 +25,6 @@ from triloop.adapters.resolver.hostnames import HostnameResolver
 from triloop.adapters.resolver.literals import (
     Address,
     Port,
-    Request,
     literal,
     parse_request,
     port_number,
@@ -35,7 +34,6 @@ from triloop.adapters.resolver.lookup import Failure, Lookup, Outcome
 from triloop.adapters.resolver.settings import Settings
 from triloop.adapters.twisted_in_asyncio.host import AsyncioHost
 from triloop.adapters.twisted_in_asyncio.reactor import all_reactors
-from triloop.private.cpython import running_loop
 from triloop.private.reactors import host_loop_of
 
 if TYPE_CHECKING:
@@ -129,7 +127,10 @@ class TwistedResolver(Resolver):
         self, host: str | bytes | None, port: Port, family: int = socket.AF_UNSPEC
     ) -> list[Address]:
         """Find the addresses of ``host``; arguments, result and errors as of `triloop.resolve`."""
-        name, number = _request(host, port, family)
+        try:
+            name, number = _request(host, port, family)
+        except TypeError:  # of one that has no hash, the error does not tell which
+            name, number = parse_request(host, port, family)
         if name is None:
             return literal(host, number, family) or []
         loop = _running_loop(self._reactor)
@@ -141,11 +142,11 @@ class TwistedResolver(Resolver):
         if isinstance(found, Lookup):
             lookup = found
             future: asyncio.Future[Outcome] = loop.create_future()
-            lookup.waiters[future.set_result] = None
+            lookup.waiters[future] = None
             try:
                 found = await future
             except BaseException:
-                lookup.leave(future.set_result)
+                lookup.leave(future)
                 raise
         if isinstance(found, Failure):
             raise _error(found, host)
@@ -172,14 +173,7 @@ class TwistedResolver(Resolver):
         ]
 
 
-_remembered = functools.lru_cache(maxsize=4096, typed=True)(parse_request)
-
-
-def _request(host: str | bytes | None, port: Port, family: int) -> Request:
-    try:
-        return _remembered(host, port, family)
-    except TypeError:  # of one that has no hash, the error would not tell which
-        return parse_request(host, port, family)
+_request = functools.lru_cache(maxsize=4096, typed=True)(parse_request)
 
 
 def _error(failure: Failure, host: str | bytes | None) -> OSError:
@@ -194,12 +188,13 @@ def _error(failure: Failure, host: str | bytes | None) -> OSError:
 
 
 def _running_loop(reactor: Any) -> asyncio.AbstractEventLoop:
-    loop = running_loop()
-    if loop is None:
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
         raise RuntimeError(
             "no asyncio loop runs in this thread: await this in one. On a Twisted reactor without "
             "a loop, use triloop.HostnameResolver(reactor)"
-        )
+        ) from None
     if reactor is not None and not _goes_with(reactor, loop):
         raise RuntimeError(
             f"{reactor!r} does not run in {loop!r}, which is the running loop: leave out "

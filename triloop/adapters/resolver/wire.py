@@ -160,7 +160,7 @@ def _plain_addresses(data: bytes, at: int, count: int, kind: int) -> tuple[tuple
             return (), 0
         shortest = min(shortest, ttl if ttl <= _MAX_TTL else 0)
         addresses.append(socket.inet_ntop(family, data[begin + 12 : begin + step]))
-    return tuple(dict.fromkeys(addresses)), shortest
+    return tuple(dict.fromkeys(addresses) if count > 1 else addresses), shortest
 
 
 class _Message:
