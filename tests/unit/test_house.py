@@ -18,10 +18,10 @@ PACKAGE = ROOT / "triloop"
 FILE_LINES = 400
 FUNCTION_LINES = 20
 #: The modules that both directions have, each for the same role.
-ROLES = {"contexts", "guest", "host", "names", "poller", "streams"}
+ROLES = {"contexts", "guest", "host", "life", "names", "poller", "streams"}
 #: The only modules that set or replace attributes of other objects by name, and of which.
 REPLACERS = {
-    "triloop.adapters.asyncio_in_twisted.host": "the wrapper around a host reactor, for its life",
+    "triloop.adapters.asyncio_in_twisted.life": "the wrapper around a host reactor, for its life",
     "triloop.lifecycle.fork.descriptors": "an inherited kqueue, in a child",
     "triloop.lifecycle.fork.loops": "an inherited uvloop, in a child",
     "triloop.lifecycle.fork.reactors": "a reactor that cannot be used in a child",

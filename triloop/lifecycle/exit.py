@@ -22,7 +22,7 @@ from typing import Any
 
 from twisted.python.threadpool import ThreadPool
 
-from triloop.adapters.asyncio_in_twisted.host import driven_reactors
+from triloop.adapters.asyncio_in_twisted.life import driven_reactors
 from triloop.adapters.asyncio_in_twisted.loop import open_loops
 from triloop.adapters.twisted_in_asyncio.poller import LeanReactor
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor, all_reactors

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.error import ReactorNotRestartable
 
 from triloop.adapters.asyncio_in_twisted.guest import LoopGuest
-from triloop.adapters.asyncio_in_twisted.host import ReactorHost
+from triloop.adapters.asyncio_in_twisted.host import ReactorHost, check_host
+from triloop.adapters.asyncio_in_twisted.life import HostLife
 from triloop.adapters.asyncio_in_twisted.names import ResolvingLoop
 from triloop.adapters.asyncio_in_twisted.poller import RAW, Poller
 from triloop.adapters.asyncio_in_twisted.reactors import RUN_TWISTED_INSIDE, reactor_for, will_run
@@ -92,9 +93,11 @@ class ReactorEventLoop(ResolvingLoop):
         self._visits = False
         self._reactor, self._own_reactor = reactor_for(reactor)
         self._outer: _Outer = (None, None, (None, None))
-        self._host = ReactorHost(
+        check_host(self._reactor)
+        self._life = HostLife(
             self._reactor, self._begin, self._end, self._if_running, self._in_turn
         )
+        self._host = ReactorHost(self._reactor, self._life.interrupt)
         self._guest = LoopGuest(self)
         self._embedding = Embedding(self._host, self._guest)
         try:
@@ -118,7 +121,7 @@ class ReactorEventLoop(ResolvingLoop):
     @property
     def lifecycle(self) -> Lifecycle:
         """The life of that reactor, as far as this loop follows it."""
-        return self._host.lifecycle
+        return self._life.lifecycle
 
     # Running
 
@@ -131,8 +134,8 @@ class ReactorEventLoop(ResolvingLoop):
         self._check_closed()
         self._check_running()
         try:
-            with self._signals.driving(self._host.interrupt, lambda: self._embedding.turning):
-                self._host.drive()
+            with self._signals.driving(self._life.interrupt, lambda: self._embedding.turning):
+                self._life.drive()
         except ReactorNotRestartable:
             self._run_alone()
 
@@ -176,10 +179,10 @@ class ReactorEventLoop(ResolvingLoop):
         self._stopping = False
         if self.lifecycle.state is State.WINDING:
             return  # the run ends when what this loop has is at its end
-        if self._host.driving:
+        if self._life.driving:
             # What is ready waits for the next run, as it does in a stock loop.
             self._embedding.detach()
-        self._host.end_run()
+        self._life.end_run()
 
     def _begin(self) -> None:
         """Begin to run: the reactor has begun."""
@@ -196,7 +199,7 @@ class ReactorEventLoop(ResolvingLoop):
         try:
             self._embedding.attach()
         except OSError as reason:  # Twisted would log it, and this loop wait for ever
-            self._reactor.callLater(0, self._host.interrupt, reason)
+            self._reactor.callLater(0, self._life.interrupt, reason)
 
     def _end(self) -> None:
         """End the run: the reactor does not run any more."""
@@ -222,7 +225,7 @@ class ReactorEventLoop(ResolvingLoop):
         self._stopping = self._visits = False
         if can_run:
             self._embedding.detach()
-        self._host.reset(can_run=can_run)
+        self._life.reset(can_run=can_run)
         self._embedding = Embedding(self._host, self._guest)
 
     def _enter(self) -> _Outer:
@@ -255,7 +258,7 @@ class ReactorEventLoop(ResolvingLoop):
                 "this loop runs in another thread than the present one "
                 f"({threading.current_thread().name}): close it there, by call_soon_threadsafe()"
             )
-        if not self._host.driving and not self._embedding.turning:
+        if not self._life.driving and not self._embedding.turning:
             self._end()
         super().close()
         self._give_back_reactor()
@@ -263,7 +266,7 @@ class ReactorEventLoop(ResolvingLoop):
         nested_loops.discard(self)
 
     def _give_back_reactor(self) -> None:
-        self._host.release()
+        self._life.release()
         self._guest.release()
         if self._own_reactor:
             self._reactor.fireSystemEvent("shutdown")  # which stops its thread pool

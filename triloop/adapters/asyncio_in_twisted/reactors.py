@@ -6,7 +6,7 @@ import sys
 import threading
 from typing import Any
 
-from triloop.adapters.asyncio_in_twisted.host import check_able_to_run
+from triloop.adapters.asyncio_in_twisted.life import check_able_to_run
 from triloop.adapters.twisted_in_asyncio.poller import LeanReactor
 from triloop.default_loop import nested_loops
 from triloop.origins import remember

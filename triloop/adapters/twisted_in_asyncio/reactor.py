@@ -16,7 +16,7 @@ from twisted.internet.base import DelayedCall
 from triloop.adapters.twisted_in_asyncio.contexts import Threads, context_of, in_present_context
 from triloop.adapters.twisted_in_asyncio.early_writes import EarlyWriter
 from triloop.adapters.twisted_in_asyncio.host import AsyncioHost, asyncio_loop
-from triloop.adapters.twisted_in_asyncio.hosted import HostedReactor
+from triloop.adapters.twisted_in_asyncio.life import HostedReactor
 from triloop.adapters.twisted_in_asyncio.names import ConfiguredResolver
 from triloop.embedding import Embedding
 from triloop.private.cpython import running_loop
