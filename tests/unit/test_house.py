@@ -107,3 +107,19 @@ def replaces_by_name(node: ast.AST) -> bool:
 def test_methods_of_others_are_replaced_in_few_places() -> None:
     found = {name_of(p) for p in modules() if any(map(replaces_by_name, ast.walk(tree(p))))}
     assert found == set(REPLACERS)
+
+
+def test_settings_name_modules_that_exist() -> None:
+    settings = (ROOT / "pyproject.toml").read_text("utf-8")
+    named = set(re.findall(r"\btriloop(?:\.\w+)+", settings))
+    assert len(named) > 10
+    assert named <= {name_of(path) for path in modules()}
+
+
+def test_map_has_all_modules() -> None:
+    """In docs/architecture.md: those at the top, and those of the two directions."""
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    directions = [PACKAGE / "adapters/twisted_in_asyncio", PACKAGE / "adapters/asyncio_in_twisted"]
+    folders = [path.name + "/" for path in PACKAGE.iterdir() if (path / "__init__.py").exists()]
+    files = [path.name for folder in (PACKAGE, *directions) for path in folder.glob("[a-z]*.py")]
+    assert [name for name in (*folders, *files) if name not in page] == []
