@@ -12,7 +12,7 @@
 #   make test-dns             names asked of nsd, unbound and dnsmasq, beside getaddrinfo; installs them, on a Debian
 #   make test-upstream        the upstream suites alone, on every kind of loop and reactor
 #   make pythons              CPython 3.14 and 3.15 in .pythons, on a Debian that has neither
-#   make fuzz                 connections on our loops and the native ones, at random, for SECONDS=600
+#   make fuzz                 connections, datagrams, children: ours and native, at random, for SECONDS=600
 #   make faults               system calls that fail, each in turn, on our loops and the native ones
 #   make simulate             the engine alone, through a million orders of events (SCHEDULES)
 #   make coverage             the tests, with a report of the lines and branches they missed

@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from twisted.logger import globalLogBeginner
+
 from tests.property.stream_fuzzer.judge import WORLDS, differences
 
 EXCEPTIONS = Path(__file__).with_name("exceptions.txt")
@@ -42,6 +44,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60, help="for how long to go on")
     parser.add_argument("--first", type=int, help="the seed to begin with")
     arguments = parser.parse_args()
+    # Errors that are logged are a part of the outcome.
+    globalLogBeginner.beginLoggingTo([], redirectStandardIO=False, discardBuffer=True)
     played: Counter[str] = Counter()
     reasons = excused()
     for world, seed in seeds(arguments):

@@ -196,7 +196,8 @@ class AsyncioScene(Scene):
     def note_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Note an uncaught error."""
         problem = context.get("exception")
-        self.errors.append(f"{context['message']}: {type(problem).__name__}")
+        message = context["message"].replace("StreamTransport", "_SelectorSocketTransport")
+        self.errors.append(f"{message}: {type(problem).__name__}")
 
     async def play(self) -> None:
         """Make the connections, then follow the script."""

@@ -26,6 +26,10 @@ is left out of the comparison, and all of it is named here:
   depends on how much is read at once: no end writes between the two;
 * after how many bytes, written to a peer that is gone by one that does not read, the reset of the
   connection is heard of: no end does that;
+* Twisted: how much a producer writes while the reactor is iterated in a callback, and so what is
+  sent if it is taken away, or the connection ended, in the same one: no end does that;
+* Twisted: what a reactor does with an end of writing that it comes by while it is iterated in the
+  connection's own callback. EPollReactor then ends the writing twice, and the connection with it;
 * what differs from one run to the next on the native loop itself. A difference is one when the
   outcome is none of those that some native runs have.
 """

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.property.stream_fuzzer.programs import ENDS_WRITING, WRITES, Op, Program, Step
 
-__all__ = ["End", "Rest", "Scene", "limit_buffers", "queued"]
+__all__ = ["End", "Rest", "Scene", "limit_buffers", "logged_error", "queued"]
 
 #: Linux's SIOCOUTQNSD: what a TCP socket has not sent yet because the other end is full.
 _UNSENT = 0x894B
@@ -84,11 +84,19 @@ class End:
     def do_all(self, ops: Sequence[Op]) -> None:
         """Do these things in turn; what they raise is an event."""
         ended = self.ended
+        writes = any(op.name in WRITES for op in ops)
+        iterated = False
         for op in ops:
             if op.name in WRITES and (ended or self.has_no_certain_end(op)):
                 continue
-            if op.name in ENDS_WRITING and self.position != self.place and self.has_unread():
+            writes |= self.position != self.place or self.produces()
+            if op.name in ENDS_WRITING and writes and self.has_unread():
                 continue
+            if iterated and self.produces() and op.name in {"unregister", *ENDS_WRITING}:
+                continue
+            if op.name == "iterate" and self.ended:
+                continue
+            iterated |= op.name == "iterate"
             self.ended = self.ended or op.name in ENDS_WRITING
             if op.name == "abort" and self.position != self.place:
                 self.peer.blocks = True
@@ -205,6 +213,12 @@ def queued(sock: socket.socket, queue: int) -> int:
     with contextlib.suppress(OSError, ValueError):
         fcntl.ioctl(sock, queue, number)
     return number[0]
+
+
+def logged_error(event: Any) -> str | None:
+    """The name of the exception that a log event is about, if it is about one."""
+    failure = event.get("log_failure") or event.get("failure")  # the latter from log.err()
+    return None if failure is None else str(failure.type.__name__)
 
 
 class Rest:

@@ -14,7 +14,7 @@ from zope.interface import implementer
 from tests.contract.certificates import Certificate
 from tests.contract.worlds import as_global_reactor
 from tests.property.stream_fuzzer.programs import Op, Pair, Program
-from tests.property.stream_fuzzer.scene import End, Rest, Scene, limit_buffers
+from tests.property.stream_fuzzer.scene import End, Rest, Scene, limit_buffers, logged_error
 
 __all__ = ["play"]
 
@@ -209,9 +209,9 @@ class TwistedScene(Scene):
 
     def __call__(self, event: LogEvent) -> None:
         """Note errors that were logged."""
-        failure = event.get("log_failure")
-        if failure is not None:
-            self.errors.append(failure.type.__name__)
+        error = logged_error(event)
+        if error is not None:
+            self.errors.append(error)
 
     def open(self) -> None:
         """Make the connections, then follow the script."""

@@ -42,7 +42,7 @@ class StreamTransport(SocketTransport):
 
         CPython's code sends the rest once the socket is writable.
         """
-        if data.__class__ is bytes and not (
+        if (data and data.__class__ is bytes) and not (
             self._buffer or self._conn_lost or self._eof or self._empty_waiter
         ):
             try:
