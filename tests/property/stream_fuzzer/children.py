@@ -260,7 +260,7 @@ class _AsyncioChild(Child, asyncio.SubprocessProtocol):
     def connection_lost(self, exc: BaseException | None) -> None:
         self.life.append(f"ended: {type(exc).__name__}")
         self.is_over = True
-        self.transport.close()  # else it complains that nobody has
+        self.transport.close()  # or it warns that it was not closed
 
     def do_write(self, *sizes: int) -> None:
         for size in sizes:
