@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import threading
 import weakref
+from threading import get_ident
 from typing import Any
 
 from twisted.python import threadable
@@ -16,7 +16,7 @@ from triloop.private.cpython import running_loop
 from triloop.private.reactors import has_ended
 from triloop.private.twisted import is_waited_for, runs_elsewhere
 
-__all__ = ["expect_reactor"]
+__all__ = ["expect", "expect_reactor"]
 
 #: The loops in which a warning was given.
 _warned: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
@@ -28,16 +28,20 @@ def expect_reactor() -> None:
     A Deferred does not show which reactor it waits for, or whether it waits for one. So there is
     no warning while the global reactor has nothing to do, or the loop has a reactor of its own.
     """
-    reactor: Any = sys.modules.get("twisted.internet.reactor")
-    if reactor is None:
-        return
+    reactor = sys.modules.get("twisted.internet.reactor")
+    if reactor is not None:
+        expect(reactor)
+
+
+def expect(reactor: Any) -> None:
+    """Do so for ``reactor``, which is the global one."""
     if not getattr(reactor, "running", True):
         loop = running_loop()
         if loop is not None:
             _expect_start(reactor, loop)
-    elif threadable.ioThread != threading.get_ident() and runs_elsewhere(reactor):
+    elif threadable.ioThread != get_ident() and runs_elsewhere(reactor):
         loop = running_loop()
-        if loop is not None and not _has_reactor(loop):
+        if loop is not None and not (hasattr(loop, "reactor") or loop in host_loops):
             _warn_once(loop, f"{described(reactor)} and runs in another thread. {_THREADS}")
 
 

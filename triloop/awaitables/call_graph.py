@@ -16,6 +16,8 @@ __all__ = ["Source", "begin_wait", "end_wait"]
 class Source:
     """The canceller of a Deferred that gets its result from a Future: it cancels the Future."""
 
+    __slots__ = ("future",)
+
     future: asyncio.Future[Any]
 
 

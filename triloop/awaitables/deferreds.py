@@ -13,7 +13,8 @@ from triloop.awaitables.convertible import Convertible, T, check_convertible
 from triloop.awaitables.futures import as_future
 from triloop.awaitables.outcomes import as_raised_by_twisted
 from triloop.awaitables.tasks import begin_task
-from triloop.default_loop import default_loop
+from triloop.default_loop import default_loop, usable_loop
+from triloop.private.cpython import running_loop
 
 __all__ = ["as_deferred"]
 
@@ -45,8 +46,13 @@ def as_deferred(x: Convertible[T], *, eager: bool = False) -> Deferred[T]:
     """
     if isinstance(x, Deferred):
         return x
+    if isinstance(x, asyncio.Future):
+        loop = x.get_loop()
+        if loop is not running_loop() and not x.done():
+            usable_loop(loop)
+        return Delivery(x).deferred()
     check_convertible("as_deferred", x)
-    if not eager or isinstance(x, (asyncio.Future, concurrent.futures.Future)):
+    if not eager or isinstance(x, concurrent.futures.Future):
         return Delivery(as_future(x)).deferred()
     return Delivery(begin_task(default_loop(), x)).deferred()
 
@@ -54,17 +60,20 @@ def as_deferred(x: Convertible[T], *, eager: bool = False) -> Deferred[T]:
 class Delivery(Source):
     """Delivers one Future to a Deferred, which may be cancelled more than once meanwhile."""
 
+    __slots__ = ("_waiting",)
+
     def __init__(self, future: asyncio.Future[Any]) -> None:
         self.future = future
         self._waiting: Deferred[Any] | None = None
 
     def deferred(self) -> Deferred[Any]:
         """Make the Deferred; it has fired if the Future is done."""
+        future = self.future
         deferred = self._wait()
-        if self.future.done():
-            self.done(self.future)
+        if future.done():
+            self.done(future)
         else:
-            self.future.add_done_callback(self.done)
+            future.add_done_callback(self.done)
         return deferred
 
     def _wait(self) -> Deferred[Any]:
@@ -91,5 +100,7 @@ class Delivery(Source):
         """Give what the Future ended with, as a callback: so it may even be a Deferred."""
         if not ended:
             return self._wait()
-        failure = as_raised_by_twisted(self.future)
-        return self.future.result() if failure is None else failure
+        future = self.future
+        if future.cancelled() or future.exception() is not None:
+            return as_raised_by_twisted(future)
+        return future.result()

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import functools
-import sys
+
+# Names of this module, for as_future is to cost no more than Twisted's own.
+from asyncio import get_running_loop
 from contextvars import Context
+from functools import partial
+from sys import modules
+from threading import get_ident
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.python import threadable
 from twisted.python.failure import Failure
 
 from triloop.awaitables.convertible import Convertible, T, check_convertible
 from triloop.awaitables.outcomes import settle
 from triloop.awaitables.tasks import create_task
-from triloop.awaited_reactor import expect_reactor
+from triloop.awaited_reactor import expect
 from triloop.default_loop import default_loop, usable_loop
-from triloop.private.cpython import running_loop
 from triloop.private.deferreds import count_as_handled
 
 __all__ = ["as_future"]
@@ -61,16 +65,26 @@ def as_future(
         ValueError: ``x`` is an asyncio Future of another loop than ``loop``.
     """
     if isinstance(x, Deferred):  # first, for it is the most frequent
-        if loop is None:
-            loop = running_loop() or default_loop()
-        else:
+        if loop is not None:
             usable_loop(loop)
-        if not x.called and "twisted.internet.reactor" in sys.modules:
-            expect_reactor()
+        else:
+            try:
+                loop = get_running_loop()
+            except RuntimeError:
+                loop = default_loop()
         future: asyncio.Future[T] = loop.create_future()
-        x.addBoth(_deliver, x, future)
-        if not future.done():
-            future.add_done_callback(functools.partial(_cancel, x))
+        if x.called:
+            x.addBoth(_deliver, x, future)
+            if future.done():
+                return future
+        else:
+            reactor: Any = modules.get("twisted.internet.reactor")
+            if reactor is not None and not (
+                getattr(reactor, "running", True) and threadable.ioThread == get_ident()
+            ):
+                expect(reactor)
+            x.addBoth(_deliver, x, future)
+        future.add_done_callback(partial(_cancel, x))
         return future
     if isinstance(x, asyncio.Future):
         if not x.done():
@@ -89,8 +103,11 @@ def _deliver(result: Any, deferred: Deferred[Any], future: asyncio.Future[Any]) 
             settle(future, result)
         # Not before the other callbacks have run.
         future.get_loop().call_soon(count_as_handled, deferred, result)
-    elif not future.done():
-        future.set_result(result)
+    else:
+        try:  # noqa: SIM105 - suppress() costs more than all the rest
+            future.set_result(result)
+        except asyncio.InvalidStateError:
+            pass  # it was cancelled
     return result
 
 
