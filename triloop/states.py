@@ -84,7 +84,7 @@ class Action(enum.Enum):
     SCHEDULE = "have the loop start it"
     START = "fire the startup triggers, and take turns"
     VISIT = "the same, in a loop that other code runs"
-    CEDE = "leave the end of the loop to other code"
+    HAND_OVER = "leave the end of the loop to other code"
     REATTACH = "take turns in the loop that it moved to"
     STOP = "note the stop, and have the present pass be the last"
     WIND_DOWN = "end what asyncio has in the loop, or say at once that there is nothing to end"
@@ -185,7 +185,7 @@ TABLE: Final[Mapping[Event, Mapping[State, Step | Refusal]]] = {
         **_each((State.DUE, *_STARTED), _to(State.DUE, Action.SCHEDULE)),
     },
     Event.EXIT: {
-        **_each(_STARTED, _to(None, Action.CEDE)),
+        **_each(_STARTED, _to(None, Action.HAND_OVER)),
     },
     Event.MOVE: {
         **_each((State.RESTING, State.DUE), _to(State.DUE, Action.SCHEDULE)),
@@ -234,7 +234,7 @@ class Lifecycle:
         #: Whether it was ever started, in this process.
         self.has_run = state in _STARTED
         #: Called in place of a ``stop()``: what runs a main coroutine ends that first.
-        self.holder: Callable[[], object] | None = None
+        self.on_stop: Callable[[], object] | None = None
 
     @property
     def started(self) -> bool:
@@ -275,20 +275,20 @@ class Lifecycle:
         Raises:
             RefusedError: The reactor does not run, or stops already.
         """
-        if self.holder is not None and self.state is State.RUNNING:
-            self.holder()
+        if self.on_stop is not None and self.state is State.RUNNING:
+            self.on_stop()
         else:
             self.handle(Event.STOP)
 
     def release(self) -> None:
         """Ignore all further events: the reactor is not followed any more."""
         self._actions = dict.fromkeys(Action, lambda: None)
-        self.holder = None
+        self.on_stop = None
 
     def fork(self) -> None:
         """Reset in a child that ``os.fork`` has made; it starts there if it ran or was due."""
         self.has_run = False
-        self.holder = None
+        self.on_stop = None
         self.handle(Event.FORK)
 
 

@@ -93,7 +93,7 @@ def _run_in(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, T]) -> T 
             raise
         # The last to be pushed is the first to be done.
         task = _Main(loop.create_task(main), loop)
-        ending.enter_context(task.held(reactor))
+        ending.enter_context(task.ends_at_stop(reactor))
         if isinstance(reactor, TornadoReactor):
             ending.callback(lambda: run_through(loop, reactor.visit.leave()))
         ending.callback(wind_down, loop)
@@ -147,16 +147,16 @@ class _Main:
         self._loop.call_soon_threadsafe(self._stop)
 
     @contextlib.contextmanager
-    def held(self, reactor: Any) -> Iterator[None]:
+    def ends_at_stop(self, reactor: Any) -> Iterator[None]:
         """Have ``reactor.stop()`` end the task; the reactor is shut down after that."""
         # Twisted's own reactor on asyncio has no lifecycle of ours.
         follower = reactor if isinstance(reactor, TornadoReactor) else self._loop
         lifecycle: Lifecycle = getattr(follower, "lifecycle", None) or Lifecycle({})
-        lifecycle.holder = self._stop
+        lifecycle.on_stop = self._stop
         try:
             yield
         finally:
-            lifecycle.holder = None
+            lifecycle.on_stop = None
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 from twisted.logger import globalLogPublisher
 
-from tests.unit.awaitables.harness import UnheardOf
+from tests.unit.awaitables.harness import UnhandledErrors
 
 
 @pytest.fixture
-def unheard_of(_warmed_up: None) -> Iterator[UnheardOf]:
-    reports = UnheardOf()
+def unhandled(_warmed_up: None) -> Iterator[UnhandledErrors]:
+    reports = UnhandledErrors()
     globalLogPublisher.addObserver(reports)
     yield reports
     unheard = list(reports.collected())

@@ -31,7 +31,7 @@ class BoomError(Exception):
 
 
 @implementer(ILogObserver)
-class UnheardOf:
+class UnhandledErrors:
     """The errors that Twisted and asyncio report because they were not handled."""
 
     def __init__(self) -> None:
@@ -49,9 +49,9 @@ class UnheardOf:
         return self.reports
 
 
-def run(main: Callable[[], Awaitable[Any]], unheard_of: UnheardOf) -> Any:
+def run(main: Callable[[], Awaitable[Any]], unhandled: UnhandledErrors) -> Any:
     async def with_handler() -> Any:
-        asyncio.get_running_loop().set_exception_handler(unheard_of.asyncio)
+        asyncio.get_running_loop().set_exception_handler(unhandled.asyncio)
         return await main()
 
     if HOST == "asyncio":

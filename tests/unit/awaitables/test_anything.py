@@ -21,7 +21,7 @@ from twisted.internet.defer import (
     succeed,
 )
 
-from tests.unit.awaitables.harness import BoomError, UnheardOf, outcome, run, turns
+from tests.unit.awaitables.harness import BoomError, UnhandledErrors, outcome, run, turns
 from triloop.awaitables import (
     as_deferred,
     as_future,
@@ -87,18 +87,18 @@ STARTS: dict[str, Callable[[], Any]] = {
 @pytest.mark.usefixtures("anything")
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS.keys())
 def test_anything_may_be_awaited_whichever_way_the_coroutine_was_started(
-    start: Callable[[], Any], unheard_of: UnheardOf
+    start: Callable[[], Any], unhandled: UnhandledErrors
 ) -> None:
     async def main() -> None:
         assert await start() == [1, 2, 3, 4]
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 @pytest.mark.usefixtures("anything")
 @pytest.mark.parametrize("start", [Deferred.fromCoroutine, inlineCallbacks(lambda x: (yield x))])
 def test_what_twisted_drives_begins_and_goes_on_at_once(
-    start: Callable[[Any], Any], unheard_of: UnheardOf
+    start: Callable[[Any], Any], unhandled: UnhandledErrors
 ) -> None:
     async def main() -> None:
         mine = asyncio.current_task()
@@ -109,11 +109,11 @@ def test_what_twisted_drives_begins_and_goes_on_at_once(
         assert results == [2]
         assert asyncio.current_task() is mine
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 @pytest.mark.usefixtures("anything")
-def test_it_begins_before_the_loop_runs(unheard_of: UnheardOf) -> None:
+def test_it_begins_before_the_loop_runs(unhandled: UnhandledErrors) -> None:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
@@ -125,7 +125,7 @@ def test_it_begins_before_the_loop_runs(unheard_of: UnheardOf) -> None:
 
 
 @pytest.mark.usefixtures("anything")
-def test_without_any_loop_twisted_drives(unheard_of: UnheardOf) -> None:
+def test_without_any_loop_twisted_drives(unhandled: UnhandledErrors) -> None:
     source: Deferred[int] = Deferred()
     results = outcome(Deferred.fromCoroutine(awaits(source)))
     source.callback(1)
@@ -142,7 +142,7 @@ async def error_of(x: Any) -> str:
 
 @pytest.mark.usefixtures("anything")
 def test_a_cancelled_deferred_raises_twisteds_error_a_cancelled_task_asyncios(
-    unheard_of: UnheardOf,
+    unhandled: UnhandledErrors,
 ) -> None:
     async def main() -> None:
         results = []
@@ -163,12 +163,12 @@ def test_a_cancelled_deferred_raises_twisteds_error_a_cancelled_task_asyncios(
         results.append(await waiting)
         assert results == ["twisted ", "asyncio ", "asyncio reason", "twisted "]
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 @pytest.mark.usefixtures("anything")
 def test_a_failure_is_raised_in_each_that_awaits_it_and_reported_in_none(
-    unheard_of: UnheardOf,
+    unhandled: UnhandledErrors,
 ) -> None:
     async def main() -> None:
         boom = BoomError()
@@ -183,11 +183,11 @@ def test_a_failure_is_raised_in_each_that_awaits_it_and_reported_in_none(
         waiting.append(asyncio.ensure_future(awaits(source)))
         assert await asyncio.gather(*waiting, return_exceptions=True) == [boom] * 4
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 @pytest.mark.usefixtures("anything")
-def test_exits_stay_in_the_deferred(unheard_of: UnheardOf) -> None:
+def test_exits_stay_in_the_deferred(unhandled: UnhandledErrors) -> None:
     async def exits(x: Any) -> None:
         await x
         raise SystemExit(3)
@@ -199,22 +199,22 @@ def test_exits_stay_in_the_deferred(unheard_of: UnheardOf) -> None:
         source.callback(None)
         assert results[0].value.code == 3
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 @pytest.mark.usefixtures("anything")
-def test_a_timeout_cancels_a_list_of_deferreds(unheard_of: UnheardOf) -> None:
+def test_a_timeout_cancels_a_list_of_deferreds(unhandled: UnhandledErrors) -> None:
     async def main() -> None:
         parts: list[Deferred[None]] = [Deferred(), Deferred()]
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(DeferredList(parts, consumeErrors=True), 0.001)
         assert all(part.called for part in parts)
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 @pytest.mark.usefixtures("anything")
-def test_asynchronous_generators_await_deferreds(unheard_of: UnheardOf) -> None:
+def test_asynchronous_generators_await_deferreds(unhandled: UnhandledErrors) -> None:
     async def counts() -> Any:
         for number in range(2):
             yield await later(number)
@@ -228,11 +228,11 @@ def test_asynchronous_generators_await_deferreds(unheard_of: UnheardOf) -> None:
         assert await asyncio.ensure_future(awaits(old(later()))) == "value"
         assert await Deferred.fromCoroutine(awaits(old(later()))) == "value"
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 @pytest.mark.usefixtures("anything")
-def test_a_deallocated_coroutine_is_not_reported(unheard_of: UnheardOf) -> None:
+def test_a_deallocated_coroutine_is_not_reported(unhandled: UnhandledErrors) -> None:
     closed: list[str] = []
 
     async def waits() -> None:
@@ -254,11 +254,11 @@ def test_a_deallocated_coroutine_is_not_reported(unheard_of: UnheardOf) -> None:
         gc.collect()
         assert sorted(closed) == ["coroutine", "generator"]
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 @pytest.mark.usefixtures("anything")
-def test_tasks_in_one_context_wake_each_other(unheard_of: UnheardOf) -> None:
+def test_tasks_in_one_context_wake_each_other(unhandled: UnhandledErrors) -> None:
     async def fires(source: Deferred[int]) -> None:
         source.callback(3)
 
@@ -268,14 +268,14 @@ def test_tasks_in_one_context_wake_each_other(unheard_of: UnheardOf) -> None:
         await asyncio.ensure_future(fires(source))
         assert results == [3]
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 @pytest.mark.usefixtures("anything")
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="call graphs came with Python 3.14")
 @pytest.mark.parametrize("start", [as_deferred, Deferred.fromCoroutine])
 def test_call_graph_continues_behind_a_deferred(
-    start: Callable[[Any], Deferred[Any]], unheard_of: UnheardOf
+    start: Callable[[Any], Deferred[Any]], unhandled: UnhandledErrors
 ) -> None:
     inner: list[Any] = []
 
@@ -293,10 +293,10 @@ def test_call_graph_continues_behind_a_deferred(
         await outer
         assert not inner[0]._asyncio_awaited_by
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_it_can_be_called_twice_and_is_undone_once(unheard_of: UnheardOf) -> None:
+def test_it_can_be_called_twice_and_is_undone_once(unhandled: UnhandledErrors) -> None:
     async def main() -> str:
         source: Deferred[None] = Deferred()
         task = asyncio.ensure_future(error_of(source))
@@ -307,10 +307,10 @@ def test_it_can_be_called_twice_and_is_undone_once(unheard_of: UnheardOf) -> Non
     first = await_anything()
     second = await_anything()
     second.undo()
-    assert run(main, unheard_of) == "no error"
+    assert run(main, unhandled) == "no error"
     first.undo()
     first.undo()
-    assert "await_anything" in run(main, unheard_of)
+    assert "await_anything" in run(main, unhandled)
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ def test_it_can_be_called_twice_and_is_undone_once(unheard_of: UnheardOf) -> Non
     ids=["deferred in a task", "future in twisted's"],
 )
 def test_error_without_await_anything_names_the_fix(
-    start: Callable[[], Any], unheard_of: UnheardOf
+    start: Callable[[], Any], unhandled: UnhandledErrors
 ) -> None:
     async def main() -> None:
         said = await start()
@@ -330,10 +330,10 @@ def test_error_without_await_anything_names_the_fix(
         for fix in ("triloop.wait(", "triloop.await_anything()", "triloop.as_"):
             assert fix in said
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_yielded_future_is_sent_back_without_await_anything(unheard_of: UnheardOf) -> None:
+def test_yielded_future_is_sent_back_without_await_anything(unhandled: UnhandledErrors) -> None:
     @inlineCallbacks
     def yields(x: Any) -> Generator[Any, Any, Any]:
         return (yield x) is x
@@ -341,4 +341,4 @@ def test_yielded_future_is_sent_back_without_await_anything(unheard_of: UnheardO
     async def main() -> None:
         assert outcome(yields(asyncio.get_running_loop().create_future())) == [True]
 
-    run(main, unheard_of)
+    run(main, unhandled)

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 
 from tests.unit.awaitables.harness import (
     BoomError,
-    UnheardOf,
+    UnhandledErrors,
     kinds,
     outcome,
     raise_boom,
@@ -24,7 +24,7 @@ from tests.unit.awaitables.harness import (
 from triloop.awaitables import as_deferred, as_future
 
 
-def test_cancelling_the_future_cancels_the_deferred(unheard_of: UnheardOf) -> None:
+def test_cancelling_the_future_cancels_the_deferred(unhandled: UnhandledErrors) -> None:
     async def main() -> None:
         cancelled: list[Deferred[None]] = []
         source: Deferred[None] = Deferred(cancelled.append)
@@ -35,12 +35,12 @@ def test_cancelling_the_future_cancels_the_deferred(unheard_of: UnheardOf) -> No
         with pytest.raises(asyncio.CancelledError):
             await future
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 @pytest.mark.parametrize("last_word", ["value", BoomError()], ids=["result", "error"])
 def test_late_result_of_a_cancelled_deferred_is_dropped(
-    last_word: Any, unheard_of: UnheardOf
+    last_word: Any, unhandled: UnhandledErrors
 ) -> None:
     async def main() -> None:
         source: Deferred[Any] = Deferred(lambda deferred: deferred.callback(last_word))
@@ -50,12 +50,12 @@ def test_late_result_of_a_cancelled_deferred_is_dropped(
         await turns()
         assert source.called
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 @kinds
 def test_a_cancelled_source_cancels_the_future(
-    kind: Callable[[Deferred[Any]], Any], unheard_of: UnheardOf
+    kind: Callable[[Deferred[Any]], Any], unhandled: UnhandledErrors
 ) -> None:
     async def main() -> None:
         source: Deferred[None] = Deferred()
@@ -65,10 +65,12 @@ def test_a_cancelled_source_cancels_the_future(
             await future
         assert future.cancelled()
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_a_cancelled_future_fails_its_deferred_with_twisteds_error(unheard_of: UnheardOf) -> None:
+def test_a_cancelled_future_fails_its_deferred_with_twisteds_error(
+    unhandled: UnhandledErrors,
+) -> None:
     async def main() -> None:
         source: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         results = outcome(as_deferred(source))
@@ -77,10 +79,12 @@ def test_a_cancelled_future_fails_its_deferred_with_twisteds_error(unheard_of: U
         assert results[0].check(defer.CancelledError)
         assert outcome(as_deferred(source))[0].check(defer.CancelledError)
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_a_cancelled_coroutine_cleans_up_before_its_deferred_fires(unheard_of: UnheardOf) -> None:
+def test_a_cancelled_coroutine_cleans_up_before_its_deferred_fires(
+    unhandled: UnhandledErrors,
+) -> None:
     events: list[str] = []
 
     async def work() -> None:
@@ -99,10 +103,12 @@ def test_a_cancelled_coroutine_cleans_up_before_its_deferred_fires(unheard_of: U
         await turns(10)
         assert events == ["cleaned up", "twisted.internet.defer"]
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_a_coroutine_may_refuse_one_cancel_and_give_in_to_the_next(unheard_of: UnheardOf) -> None:
+def test_a_coroutine_may_refuse_one_cancel_and_give_in_to_the_next(
+    unhandled: UnhandledErrors,
+) -> None:
     async def stubborn() -> None:
         try:
             await asyncio.sleep(60)
@@ -119,10 +125,10 @@ def test_a_coroutine_may_refuse_one_cancel_and_give_in_to_the_next(unheard_of: U
         await turns()
         assert results[0].check(defer.CancelledError)
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_cancelling_reaches_a_deferred_that_a_coroutine_awaits(unheard_of: UnheardOf) -> None:
+def test_cancelling_reaches_a_deferred_that_a_coroutine_awaits(unhandled: UnhandledErrors) -> None:
     async def waits(source: Deferred[None]) -> None:
         await source
 
@@ -136,10 +142,12 @@ def test_cancelling_reaches_a_deferred_that_a_coroutine_awaits(unheard_of: Unhea
         assert cancelled == [source]
         assert results[0].check(defer.CancelledError)
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_what_another_thread_completes_arrives_in_the_loops_thread(unheard_of: UnheardOf) -> None:
+def test_what_another_thread_completes_arrives_in_the_loops_thread(
+    unhandled: UnhandledErrors,
+) -> None:
     async def main() -> None:
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             arrived: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -148,10 +156,10 @@ def test_what_another_thread_completes_arrives_in_the_loops_thread(unheard_of: U
             worker, delivered = await asyncio.wait_for(arrived, 10)
         assert worker != delivered == threading.get_ident()
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_cancelling_takes_back_work_that_no_thread_has_begun(unheard_of: UnheardOf) -> None:
+def test_cancelling_takes_back_work_that_no_thread_has_begun(unhandled: UnhandledErrors) -> None:
     async def main() -> None:
         release = threading.Event()
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
@@ -164,4 +172,4 @@ def test_cancelling_takes_back_work_that_no_thread_has_begun(unheard_of: Unheard
         assert waiting.cancelled()
         assert results[0].check(defer.CancelledError)
 
-    run(main, unheard_of)
+    run(main, unhandled)

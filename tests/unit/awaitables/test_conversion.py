@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 
 from tests.unit.awaitables.harness import (
     BoomError,
-    UnheardOf,
+    UnhandledErrors,
     as_coroutine,
     failed,
     frames,
@@ -32,7 +32,7 @@ def there_and_back(x: Any) -> asyncio.Future[Any]:
 @kinds
 @pytest.mark.parametrize("early", [True, False])
 def test_a_result_is_carried_over(
-    kind: Callable[[Deferred[Any]], Any], early: bool, unheard_of: UnheardOf
+    kind: Callable[[Deferred[Any]], Any], early: bool, unhandled: UnhandledErrors
 ) -> None:
     async def main() -> None:
         results = []
@@ -46,13 +46,13 @@ def test_a_result_is_carried_over(
             results.append(await future)
         assert results == ["value", "value"]
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 @kinds
 @pytest.mark.parametrize("early", [True, False])
 def test_the_very_exception_is_carried_over_with_its_traceback(
-    kind: Callable[[Deferred[Any]], Any], early: bool, unheard_of: UnheardOf
+    kind: Callable[[Deferred[Any]], Any], early: bool, unhandled: UnhandledErrors
 ) -> None:
     async def main() -> None:
         for convert in (as_future, there_and_back):
@@ -73,11 +73,11 @@ def test_the_very_exception_is_carried_over_with_its_traceback(
             assert raised.value is boom
             assert dropped or "raise_boom" in frames(raised.value)
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 def test_the_failure_of_a_deferred_has_the_traceback_of_the_coroutine(
-    unheard_of: UnheardOf,
+    unhandled: UnhandledErrors,
 ) -> None:
     async def fails() -> None:
         await asyncio.sleep(0)
@@ -90,10 +90,12 @@ def test_the_failure_of_a_deferred_has_the_traceback_of_the_coroutine(
         assert failure.check(BoomError)
         assert "raise_boom" in failure.getTraceback()
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_conversions_of_finished_sources_need_no_turn_of_the_loop(unheard_of: UnheardOf) -> None:
+def test_conversions_of_finished_sources_need_no_turn_of_the_loop(
+    unhandled: UnhandledErrors,
+) -> None:
     async def main() -> None:
         assert as_future(defer.succeed(1)).result() == 1
         assert isinstance(as_future(failed(BoomError())).exception(), BoomError)
@@ -101,10 +103,10 @@ def test_conversions_of_finished_sources_need_no_turn_of_the_loop(unheard_of: Un
         done.set_result(2)
         assert outcome(as_deferred(done)) == [2]
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_a_deferred_keeps_its_result_for_later_callbacks(unheard_of: UnheardOf) -> None:
+def test_a_deferred_keeps_its_result_for_later_callbacks(unhandled: UnhandledErrors) -> None:
     async def main() -> None:
         source: Deferred[str] = Deferred()
         first, second = as_future(source), as_future(source)
@@ -112,17 +114,17 @@ def test_a_deferred_keeps_its_result_for_later_callbacks(unheard_of: UnheardOf) 
         assert [await first, await second] == ["value", "value"]
         assert outcome(source) == ["value"]
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_conversion_to_its_own_kind_returns_the_object(unheard_of: UnheardOf) -> None:
+def test_conversion_to_its_own_kind_returns_the_object(unhandled: UnhandledErrors) -> None:
     async def main() -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         assert as_future(future) is future
         deferred: Deferred[None] = Deferred()
         assert as_deferred(deferred) is deferred
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 @pytest.mark.parametrize("convert", [as_future, as_deferred])
@@ -142,9 +144,9 @@ def test_a_wrong_type_is_refused_and_the_fix_is_named(
         convert(wrong)
 
 
-def test_a_stop_iteration_arrives_as_a_runtime_error(unheard_of: UnheardOf) -> None:
+def test_a_stop_iteration_arrives_as_a_runtime_error(unhandled: UnhandledErrors) -> None:
     async def main() -> None:
         with pytest.raises(RuntimeError, match="StopIteration"):
             await as_future(failed(StopIteration()))
 
-    run(main, unheard_of)
+    run(main, unhandled)

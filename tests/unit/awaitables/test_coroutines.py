@@ -16,11 +16,11 @@ from tornado.ioloop import IOLoop
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 
-from tests.unit.awaitables.harness import BoomError, UnheardOf, failed, run, turns
+from tests.unit.awaitables.harness import BoomError, UnhandledErrors, failed, run, turns
 from triloop.awaitables import as_deferred, as_future
 
 
-def test_a_coroutine_awaits_deferreds_and_futures_alike(unheard_of: UnheardOf) -> None:
+def test_a_coroutine_awaits_deferreds_and_futures_alike(unhandled: UnhandledErrors) -> None:
     async def mixed(loop: asyncio.AbstractEventLoop) -> list[Any]:
         later: Deferred[str] = Deferred()
         loop.call_soon(later.callback, "deferred")
@@ -39,10 +39,10 @@ def test_a_coroutine_awaits_deferreds_and_futures_alike(unheard_of: UnheardOf) -
         assert await as_future(mixed(loop)) == expected
         assert await as_future(as_deferred(mixed(loop))) == expected
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_a_coroutine_keeps_its_context(unheard_of: UnheardOf) -> None:
+def test_a_coroutine_keeps_its_context(unhandled: UnhandledErrors) -> None:
     variable = contextvars.ContextVar("variable", default="unset")
 
     async def reads(source: Deferred[None]) -> list[str]:
@@ -60,10 +60,10 @@ def test_a_coroutine_keeps_its_context(unheard_of: UnheardOf) -> None:
         assert await future == ["outside", "inside"]
         assert variable.get() == "later"
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_an_abandoned_coroutine_is_closed(unheard_of: UnheardOf) -> None:
+def test_an_abandoned_coroutine_is_closed(unhandled: UnhandledErrors) -> None:
     closed: list[bool] = []
 
     async def waits() -> None:
@@ -76,11 +76,11 @@ def test_an_abandoned_coroutine_is_closed(unheard_of: UnheardOf) -> None:
         as_future(waits())
         await turns()
 
-    run(main, unheard_of)
+    run(main, unhandled)
     assert closed == [True]
 
 
-def test_deferreds_can_be_yielded_in_gen_coroutine(unheard_of: UnheardOf) -> None:
+def test_deferreds_can_be_yielded_in_gen_coroutine(unhandled: UnhandledErrors) -> None:
     @gen.coroutine
     def yields() -> Generator[Any, Any, list[Any]]:
         later: Deferred[str] = Deferred()
@@ -96,10 +96,10 @@ def test_deferreds_can_be_yielded_in_gen_coroutine(unheard_of: UnheardOf) -> Non
     async def main() -> None:
         assert await yields() == ["later", "now", "listed", None, "boom"]
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_a_deferred_can_be_yielded_before_the_loop_runs(unheard_of: UnheardOf) -> None:
+def test_a_deferred_can_be_yielded_before_the_loop_runs(unhandled: UnhandledErrors) -> None:
     @gen.coroutine
     def yields(source: Deferred[str]) -> Generator[Any, Any, str]:
         value: str = yield source
@@ -117,7 +117,7 @@ def test_a_deferred_can_be_yielded_before_the_loop_runs(unheard_of: UnheardOf) -
         io_loop.close(all_fds=True)
 
 
-def test_tornado_keeps_a_coroutine_that_it_runs(unheard_of: UnheardOf) -> None:
+def test_tornado_keeps_a_coroutine_that_it_runs(unhandled: UnhandledErrors) -> None:
     ended: list[str] = []
 
     async def waits(source: Deferred[str]) -> None:
@@ -140,7 +140,7 @@ def test_tornado_keeps_a_coroutine_that_it_runs(unheard_of: UnheardOf) -> None:
         assert ended == ["value"]
         assert alive() is None
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 ELSEWHERE = """

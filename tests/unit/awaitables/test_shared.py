@@ -20,7 +20,7 @@ from twisted.spread import pb
 
 from tests.unit.awaitables.harness import (
     BoomError,
-    UnheardOf,
+    UnhandledErrors,
     failed,
     outcome,
     raise_boom,
@@ -33,7 +33,7 @@ from triloop.awaitables import as_deferred, as_future
 @pytest.mark.parametrize("early", [True, False])
 @pytest.mark.parametrize("fails", [True, False])
 def test_futures_of_one_deferred_have_one_outcome(
-    early: bool, fails: bool, unheard_of: UnheardOf
+    early: bool, fails: bool, unhandled: UnhandledErrors
 ) -> None:
     async def main() -> None:
         source: Deferred[Any] = Deferred()
@@ -47,11 +47,11 @@ def test_futures_of_one_deferred_have_one_outcome(
         futures.append(as_future(source))
         assert await asyncio.gather(*futures, return_exceptions=True) == [result] * 3
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 def test_a_future_that_is_cancelled_cancels_the_others_of_its_deferred(
-    unheard_of: UnheardOf,
+    unhandled: UnhandledErrors,
 ) -> None:
     async def main() -> None:
         source: Deferred[None] = Deferred()
@@ -60,10 +60,12 @@ def test_a_future_that_is_cancelled_cancels_the_others_of_its_deferred(
         await turns()
         assert second.cancelled()
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_a_failure_that_a_later_callback_handles_is_not_raised_again(unheard_of: UnheardOf) -> None:
+def test_a_failure_that_a_later_callback_handles_is_not_raised_again(
+    unhandled: UnhandledErrors,
+) -> None:
     async def main() -> None:
         source: Deferred[Any] = Deferred()
         future = as_future(source)
@@ -73,10 +75,10 @@ def test_a_failure_that_a_later_callback_handles_is_not_raised_again(unheard_of:
             await future
         assert await as_future(source) == "handled"
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_a_cancellation_keeps_its_message(unheard_of: UnheardOf) -> None:
+def test_a_cancellation_keeps_its_message(unhandled: UnhandledErrors) -> None:
     async def main() -> None:
         source: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         there = as_future(as_deferred(source))
@@ -87,7 +89,7 @@ def test_a_cancellation_keeps_its_message(unheard_of: UnheardOf) -> None:
         results = outcome(as_deferred(source))
         assert results[0].value.args == ("the reason",)
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 class SubclassedStopError(StopIteration):
@@ -108,7 +110,7 @@ if sys.version_info >= (3, 11):
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_exceptions_of_every_kind_go_there_and_back(
-    error: Exception, unheard_of: UnheardOf
+    error: Exception, unhandled: UnhandledErrors
 ) -> None:
     async def main() -> None:
         for early in (True, False):
@@ -119,16 +121,18 @@ def test_exceptions_of_every_kind_go_there_and_back(
                 await (there or as_future(as_deferred(as_future(source))))
             assert raised.value is error
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_a_subclass_of_stop_iteration_does_not_pass_for_a_result(unheard_of: UnheardOf) -> None:
+def test_a_subclass_of_stop_iteration_does_not_pass_for_a_result(
+    unhandled: UnhandledErrors,
+) -> None:
     async def main() -> None:
         with pytest.raises(RuntimeError, match="StopIteration") as raised:
             await as_future(failed(SubclassedStopError("value")))
         assert isinstance(raised.value.__cause__, SubclassedStopError)
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 def from_afar() -> Failure:
@@ -143,7 +147,7 @@ def from_afar() -> Failure:
     return arrived
 
 
-def test_a_failure_from_the_network_is_raised_as_a_remote_error(unheard_of: UnheardOf) -> None:
+def test_a_failure_from_the_network_is_raised_as_a_remote_error(unhandled: UnhandledErrors) -> None:
     async def awaits(source: Deferred[Any]) -> None:
         await source
 
@@ -159,10 +163,10 @@ def test_a_failure_from_the_network_is_raised_as_a_remote_error(unheard_of: Unhe
                 with pytest.raises(pb.RemoteError, match="from raise_boom"):
                     await future
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_a_result_that_is_a_deferred_is_waited_for(unheard_of: UnheardOf) -> None:
+def test_a_result_that_is_a_deferred_is_waited_for(unhandled: UnhandledErrors) -> None:
     async def gives(inner: Deferred[str]) -> Deferred[str]:
         return inner
 
@@ -173,7 +177,7 @@ def test_a_result_that_is_a_deferred_is_waited_for(unheard_of: UnheardOf) -> Non
         inner.callback("value")
         assert results == ["value"]
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 # -- the Task -----------------------------------------------------------------------------------
@@ -183,7 +187,7 @@ async def waits_long() -> None:
     await asyncio.sleep(60)
 
 
-def test_the_task_shows_the_coroutine(unheard_of: UnheardOf) -> None:
+def test_the_task_shows_the_coroutine(unhandled: UnhandledErrors) -> None:
     async def main() -> None:
         task: Any = as_future(waits_long(), name="by its name")
         await turns()
@@ -195,10 +199,10 @@ def test_the_task_shows_the_coroutine(unheard_of: UnheardOf) -> None:
         assert task.get_name() == "by its name"
         task.cancel()
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_the_task_runs_in_the_context_that_is_given(unheard_of: UnheardOf) -> None:
+def test_the_task_runs_in_the_context_that_is_given(unhandled: UnhandledErrors) -> None:
     variable = contextvars.ContextVar("variable", default="unset")
 
     async def reads() -> str:
@@ -209,10 +213,12 @@ def test_the_task_runs_in_the_context_that_is_given(unheard_of: UnheardOf) -> No
         context.run(variable.set, "given")
         assert await as_future(reads(), context=context) == "given"
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_a_coroutine_cancelled_before_its_first_step_is_not_reported(unheard_of: UnheardOf) -> None:
+def test_a_coroutine_cancelled_before_its_first_step_is_not_reported(
+    unhandled: UnhandledErrors,
+) -> None:
     async def main() -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -221,10 +227,10 @@ def test_a_coroutine_cancelled_before_its_first_step_is_not_reported(unheard_of:
             deferred.cancel()
             await turns()
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_a_generator_that_may_be_awaited_is_run(unheard_of: UnheardOf) -> None:
+def test_a_generator_that_may_be_awaited_is_run(unhandled: UnhandledErrors) -> None:
     @types.coroutine
     def generator() -> Generator[Any, Any, int]:
         yield from asyncio.sleep(0).__await__()
@@ -235,11 +241,11 @@ def test_a_generator_that_may_be_awaited_is_run(unheard_of: UnheardOf) -> None:
         assert await as_future(as_deferred(generator())) == 42
         assert await as_future(as_deferred(generator(), eager=True)) == 42
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="it came with Python 3.12")
-def test_a_factory_that_begins_tasks_at_once_changes_nothing(unheard_of: UnheardOf) -> None:
+def test_a_factory_that_begins_tasks_at_once_changes_nothing(unhandled: UnhandledErrors) -> None:
     async def awaits(source: Deferred[str]) -> str:
         return await source
 
@@ -251,7 +257,7 @@ def test_a_factory_that_begins_tasks_at_once_changes_nothing(unheard_of: Unheard
         source.callback("value")
         assert await future == "value"
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 # -- eager --------------------------------------------------------------------------------------
@@ -262,7 +268,7 @@ async def echo(x: Any) -> Any:
     return asyncio.current_task() if x is None else await x
 
 
-def test_an_eager_coroutine_begins_at_once_as_a_task_of_its_own(unheard_of: UnheardOf) -> None:
+def test_an_eager_coroutine_begins_at_once_as_a_task_of_its_own(unhandled: UnhandledErrors) -> None:
     async def main() -> None:
         mine = asyncio.current_task()
         (task,) = outcome(as_deferred(echo(None), eager=True))
@@ -276,10 +282,10 @@ def test_an_eager_coroutine_begins_at_once_as_a_task_of_its_own(unheard_of: Unhe
         assert await as_future(waiting) == "value"
         assert await as_future(as_deferred(echo(asyncio.sleep(0, 4)), eager=True)) == 4
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_an_eager_coroutine_begins_before_its_loop_runs(unheard_of: UnheardOf) -> None:
+def test_an_eager_coroutine_begins_before_its_loop_runs(unhandled: UnhandledErrors) -> None:
     async def sleeps() -> str:
         begun.append(asyncio.current_task())
         return await asyncio.sleep(0.001, "value")
@@ -299,7 +305,7 @@ def test_an_eager_coroutine_begins_before_its_loop_runs(unheard_of: UnheardOf) -
 
 @pytest.mark.parametrize("error", [BoomError(), SystemExit(3), KeyboardInterrupt()])
 def test_what_an_eager_coroutine_raises_is_in_its_deferred(
-    error: BaseException, unheard_of: UnheardOf
+    error: BaseException, unhandled: UnhandledErrors
 ) -> None:
     async def raises() -> None:
         raise error
@@ -308,4 +314,4 @@ def test_what_an_eager_coroutine_raises_is_in_its_deferred(
         (failure,) = outcome(as_deferred(raises(), eager=True))
         assert failure.value is error
 
-    run(main, unheard_of)
+    run(main, unhandled)

@@ -14,11 +14,11 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 
-from tests.unit.awaitables.harness import BoomError, UnheardOf, failed, kinds, run, turns
+from tests.unit.awaitables.harness import BoomError, UnhandledErrors, failed, kinds, run, turns
 from triloop.awaitables import as_deferred, as_future
 
 
-def test_before_any_loop_runs_the_current_one_is_used(unheard_of: UnheardOf) -> None:
+def test_before_any_loop_runs_the_current_one_is_used(unhandled: UnhandledErrors) -> None:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
@@ -46,13 +46,13 @@ def test_without_any_loop_the_error_names_the_fix() -> None:
 
 def test_an_unhandled_error_is_reported_once() -> None:
     def reports(main: Callable[[], Awaitable[None]]) -> list[str]:
-        unheard_of = UnheardOf()
-        globalLogPublisher.addObserver(unheard_of)
+        unhandled = UnhandledErrors()
+        globalLogPublisher.addObserver(unhandled)
         try:
-            run(main, unheard_of)
-            return [report.split(":")[0] for report in unheard_of.collected()]
+            run(main, unhandled)
+            return [report.split(":")[0] for report in unhandled.collected()]
         finally:
-            globalLogPublisher.removeObserver(unheard_of)
+            globalLogPublisher.removeObserver(unhandled)
 
     async def future_dropped() -> None:
         as_future(failed(BoomError()))
@@ -78,7 +78,7 @@ class Payload:
 @kinds
 @pytest.mark.parametrize("fails", [False, True], ids=["result", "error"])
 def test_finished_awaits_are_freed_without_the_cyclic_collector(
-    kind: Callable[[Deferred[Any]], Any], fails: bool, unheard_of: UnheardOf
+    kind: Callable[[Deferred[Any]], Any], fails: bool, unhandled: UnhandledErrors
 ) -> None:
     async def once() -> weakref.ref[Payload]:
         payload = Payload()
@@ -102,4 +102,4 @@ def test_finished_awaits_are_freed_without_the_cyclic_collector(
         finally:
             gc.enable()
 
-    run(main, unheard_of)
+    run(main, unhandled)

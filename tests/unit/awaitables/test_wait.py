@@ -14,7 +14,7 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred, ensureDeferred, inlineCallbacks
 from twisted.python.failure import Failure
 
-from tests.unit.awaitables.harness import BoomError, UnheardOf, kinds, outcome, run, turns
+from tests.unit.awaitables.harness import BoomError, UnhandledErrors, kinds, outcome, run, turns
 from triloop.awaitables import as_future, await_anything, wait
 
 Drive = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -87,7 +87,7 @@ def test_every_driver_has_the_outcome_of_every_kind(
     kind: Callable[[Deferred[Any]], Any],
     early: bool,
     fails: bool,
-    unheard_of: UnheardOf,
+    unhandled: UnhandledErrors,
 ) -> None:
     async def main() -> None:
         source: Deferred[Any] = Deferred()
@@ -101,7 +101,7 @@ def test_every_driver_has_the_outcome_of_every_kind(
             asyncio.get_running_loop().call_soon(fire, result)
         assert await end_of(driven) is result
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 @each(may_be_told)
@@ -112,7 +112,7 @@ def test_the_cancelled_error_is_the_drivers_own(
     cancelled: type[BaseException],
     kind: Callable[[Deferred[Any]], Any],
     early: bool,
-    unheard_of: UnheardOf,
+    unhandled: UnhandledErrors,
 ) -> None:
     async def main() -> None:
         source: Deferred[Any] = Deferred()
@@ -123,7 +123,7 @@ def test_the_cancelled_error_is_the_drivers_own(
             asyncio.get_running_loop().call_soon(source.cancel)
         assert type(await end_of(driven)) is cancelled
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 @each(cancellable)
@@ -132,7 +132,7 @@ def test_cancelling_the_driver_cancels_what_it_waits_for(
     drive: Drive,
     cancelled: type[BaseException],
     kind: Callable[[Deferred[Any]], Any],
-    unheard_of: UnheardOf,
+    unhandled: UnhandledErrors,
 ) -> None:
     async def main() -> None:
         asked: list[Deferred[Any]] = []
@@ -145,10 +145,10 @@ def test_cancelling_the_driver_cancels_what_it_waits_for(
         if kind.__name__ != "as_concurrent":
             assert asked == [source]
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_failure_of_a_cancelled_deferred_is_the_cause(unheard_of: UnheardOf) -> None:
+def test_failure_of_a_cancelled_deferred_is_the_cause(unhandled: UnhandledErrors) -> None:
     async def main() -> None:
         boom = BoomError()
         source: Deferred[Any] = Deferred(lambda source: source.errback(boom))
@@ -159,11 +159,11 @@ def test_failure_of_a_cancelled_deferred_is_the_cause(unheard_of: UnheardOf) -> 
             await task
         assert raised.value.args == ("the reason",) or raised.value.__context__ is not None
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 def test_a_timeout_is_raised_whatever_the_cancelled_deferred_fires_with(
-    unheard_of: UnheardOf,
+    unhandled: UnhandledErrors,
 ) -> None:
     async def main() -> None:
         def last_word(source: Deferred[Any]) -> None:
@@ -175,11 +175,11 @@ def test_a_timeout_is_raised_whatever_the_cancelled_deferred_fires_with(
             with pytest.raises(asyncio.TimeoutError):
                 await asyncio.wait_for(wait(source), 0.001)
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 @pytest.mark.parametrize("drive", ["task", "fromCoroutine"])
-def test_a_canceller_that_raises_ends_the_wait(drive: str, unheard_of: UnheardOf) -> None:
+def test_a_canceller_that_raises_ends_the_wait(drive: str, unhandled: UnhandledErrors) -> None:
     def refuses(source: Deferred[Any]) -> None:
         raise boom
 
@@ -198,10 +198,12 @@ def test_a_canceller_that_raises_ends_the_wait(drive: str, unheard_of: UnheardOf
         assert (ended.__cause__ if drive == "task" else ended) is boom
         source.callback("too late")
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_a_task_that_is_cancelled_as_its_future_is_done_is_cancelled(unheard_of: UnheardOf) -> None:
+def test_a_task_that_is_cancelled_as_its_future_is_done_is_cancelled(
+    unhandled: UnhandledErrors,
+) -> None:
     async def main() -> None:
         source: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         task = asyncio.ensure_future(wait(source))
@@ -211,10 +213,12 @@ def test_a_task_that_is_cancelled_as_its_future_is_done_is_cancelled(unheard_of:
         await asyncio.wait([task])
         assert task.cancelled()
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_a_coroutine_that_sees_a_cancellation_raises_the_drivers_own(unheard_of: UnheardOf) -> None:
+def test_a_coroutine_that_sees_a_cancellation_raises_the_drivers_own(
+    unhandled: UnhandledErrors,
+) -> None:
     async def main() -> None:
         source: Deferred[None] = Deferred()
         task = asyncio.ensure_future(wait(as_future(by_await(source))))
@@ -223,7 +227,7 @@ def test_a_coroutine_that_sees_a_cancellation_raises_the_drivers_own(unheard_of:
         await asyncio.wait([task])
         assert task.cancelled()
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 def test_one_that_is_never_awaited_is_called_by_its_name() -> None:
@@ -234,7 +238,7 @@ def test_one_that_is_never_awaited_is_called_by_its_name() -> None:
         forget()
 
 
-def test_what_a_coroutine_waits_for_has_time_to_clean_up(unheard_of: UnheardOf) -> None:
+def test_what_a_coroutine_waits_for_has_time_to_clean_up(unhandled: UnhandledErrors) -> None:
     events: list[str] = []
 
     async def work() -> None:
@@ -254,10 +258,10 @@ def test_what_a_coroutine_waits_for_has_time_to_clean_up(unheard_of: UnheardOf) 
             assert events == ["cleaned up"]
             events.clear()
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
-def test_the_value_is_the_one_at_its_place_in_the_chain(unheard_of: UnheardOf) -> None:
+def test_the_value_is_the_one_at_its_place_in_the_chain(unhandled: UnhandledErrors) -> None:
     async def main() -> None:
         source: Deferred[int] = Deferred()
         tasks = [asyncio.ensure_future(wait(source)) for _ in range(2)]
@@ -268,7 +272,7 @@ def test_the_value_is_the_one_at_its_place_in_the_chain(unheard_of: UnheardOf) -
         source.callback(1)
         assert await asyncio.gather(*tasks) == [1, 1, 2]
 
-    run(main, unheard_of)
+    run(main, unhandled)
 
 
 def test_a_wrong_type_is_refused_where_it_is_given() -> None:
@@ -276,9 +280,9 @@ def test_a_wrong_type_is_refused_where_it_is_given() -> None:
         wait(as_future)  # type: ignore[arg-type, unused-coroutine]
 
 
-def test_work_of_a_thread_may_be_waited_for(unheard_of: UnheardOf) -> None:
+def test_work_of_a_thread_may_be_waited_for(unhandled: UnhandledErrors) -> None:
     async def main() -> None:
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             assert await wait(pool.submit(int, "3")) == 3
 
-    run(main, unheard_of)
+    run(main, unhandled)

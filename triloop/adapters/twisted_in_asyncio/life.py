@@ -294,7 +294,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):
             Action.START: self._start,
             Action.VISIT: self._start_visit,
             Action.REATTACH: self._reattach,
-            Action.CEDE: self._cede,
+            Action.HAND_OVER: self._hand_over,
             Action.STOP: self._stop,
             Action.WIND_DOWN: self._wind_down,
             Action.CUT_SHORT: self._winding.cut_short,
@@ -335,10 +335,10 @@ class HostedReactor(GuestReactor, AsyncioReactor):
         self._end_with_loop()
 
     def _start_visit(self) -> None:
-        self._cede()
+        self._hand_over()
         self._start()
 
-    def _cede(self) -> None:
+    def _hand_over(self) -> None:
         self.visits = True
 
     def _reattach(self) -> None:

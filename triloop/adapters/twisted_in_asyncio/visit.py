@@ -102,7 +102,7 @@ class Visit:
         meanwhile are still run, and the loop is not blocked.
         """
         lifecycle = self._lifecycle
-        lifecycle.holder = None
+        lifecycle.on_stop = None
         lifecycle.handle(Event.LEAVE)
         if lifecycle.started:
             ended = asyncio.get_running_loop().create_future()
