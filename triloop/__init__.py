@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from triloop.adapters.asyncio_in_twisted.ioloop import TwistedIOLoop
 from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop, new_event_loop
+from triloop.adapters.on_host import loop_on, reactor_on
 from triloop.adapters.twisted_in_asyncio.install import install
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
 from triloop.awaitables import (
@@ -37,7 +38,9 @@ __all__ = [
     "attached",
     "await_anything",
     "install",
+    "loop_on",
     "new_event_loop",
+    "reactor_on",
     "resolve",
     "returns_deferred",
     "returns_future",

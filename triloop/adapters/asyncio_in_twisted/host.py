@@ -16,6 +16,7 @@ from twisted.internet.interfaces import (
 from twisted.internet.posixbase import PosixReactorBase
 from zope.interface import implementer
 
+from triloop.adapters.twisted_in_asyncio.guest import GuestReactor
 from triloop.private.cpython import running_loop
 from triloop.private.reactors import (
     add_internal_reader,
@@ -29,6 +30,9 @@ __all__ = ["CancellableCall", "ReactorHost", "check_host"]
 
 #: Which reactors can be a host; a part of error messages.
 _USE = "use the epoll, kqueue, poll, select, asyncio or a GUI reactor"
+
+#: Reactors that run inside another loop.
+_GUESTS = (AsyncioSelectorReactor, GuestReactor)
 
 
 @implementer(IReadDescriptor)
@@ -99,13 +103,13 @@ class ReactorHost:
         return hasattr(self.reactor, "follow") and not loop.is_running()
 
     @property
-    def runs_in_asyncio(self) -> bool:
-        """Whether the reactor itself runs inside an asyncio loop, or is about to.
+    def is_guest(self) -> bool:
+        """Whether the reactor itself runs inside another loop, or is about to.
 
         Twisted's own AsyncioSelectorReactor fires its startup events before it runs its loop.
         """
         running = running_loop()
-        return running is not None or isinstance(self.reactor, AsyncioSelectorReactor)
+        return running is not None or isinstance(self.reactor, _GUESTS)
 
     # triloop.protocol.Host
 

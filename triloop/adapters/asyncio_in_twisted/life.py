@@ -146,7 +146,14 @@ class HostLife:
             reactor.stop()
 
     def interrupt(self, reason: BaseException) -> None:
-        """Keep ``reason`` until ``run`` returns: Twisted would log it, or cut the guest off."""
+        """Keep ``reason`` until ``run`` returns: Twisted would log it, or cut the guest off.
+
+        A reactor that has a host itself passes it on at the end of its turn.
+        """
+        if getattr(self._reactor, "interrupts_host", False):
+            self._reactor.interrupt = self._reactor.interrupt or reason
+            self._reactor.wakeUp()
+            return
         if self._reason is None:
             self._reason = reason
         if self.lifecycle.state is State.WINDING:

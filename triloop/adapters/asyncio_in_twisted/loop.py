@@ -191,8 +191,8 @@ class ReactorEventLoop(ResolvingLoop):
         self._thread_id = threading.get_ident()
         leave_current_task(self)  # of a step in which the parent has forked
         self._set_coroutine_origin_tracking(self._debug)
-        # The reactor may itself run in an asyncio loop, which is the running one between turns.
-        self._visits = self._host.runs_in_asyncio
+        # Where the reactor itself runs inside another loop, that is the running one between turns.
+        self._visits = self._host.is_guest
         if not self._visits:
             self._outer = self._enter()
         self._signals.claim()

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import Context, copy_context
+from functools import partial
+from typing import Any
 
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.posixbase import PosixReactorBase
 
+from triloop.adapters.twisted_in_asyncio.contexts import Threads, context_of, in_present_context
 from triloop.adapters.twisted_in_asyncio.datagrams import DatagramReactor
 from triloop.adapters.twisted_in_asyncio.streams import StreamReactor
 from triloop.adapters.twisted_in_asyncio.timers import TimedReactor
+from triloop.process.children import ChildWatch, Interruptible
+from triloop.process.reactor_signals import ReactorSignals
 
 __all__ = ["AsyncioReactor", "GuestReactor", "ReactorGuest"]
 
@@ -27,6 +33,12 @@ class GuestReactor(TimedReactor, StreamReactor, DatagramReactor):
 
     #: Called after a turn, to end the run of a loop that is run for one turn.
     after_turn: Callable[[], object] | None = None
+    #: Whether an interrupt of an asyncio loop on this reactor is for the host, and not for ``run``.
+    interrupts_host = False
+
+    def __init__(self) -> None:
+        self.children = ChildWatch(self, self._tell_process)
+        super().__init__()
 
     def deadline(self) -> float | None:
         """Seconds until the next timed call; 0 also if a call of another thread or a stop waits."""
@@ -52,6 +64,64 @@ class GuestReactor(TimedReactor, StreamReactor, DatagramReactor):
             self.flush()
         if self.after_turn is not None:
             self.after_turn()
+
+    # IReactorCore, IReactorThreads, IReactorProcess: contexts and interrupts
+
+    def addSystemEventTrigger(
+        self, phase: str, eventType: str, callable: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """See :meth:`twisted.internet.interfaces.IReactorCore.addSystemEventTrigger`.
+
+        The trigger is called in the context in which it was added.
+        """
+        call = self.guard(in_present_context(callable)), *args
+        return super().addSystemEventTrigger(phase, eventType, *call, **kwargs)
+
+    def _initThreadPool(self) -> None:
+        Context().run(self._init_threads)
+
+    def _init_threads(self) -> None:
+        """As Twisted's ``_initThreadPool``, with a pool that keeps contexts."""
+        self.threadpool = Threads(0, 10, "twisted.internet.reactor")
+        self._threadpoolStartupID = self.callWhenRunning(self.threadpool.start)
+        stop = self._stopThreadPool
+        self.threadpoolShutdownID = self.addSystemEventTrigger("during", "shutdown", stop)
+
+    def callFromThread(self, callable: Callable[..., Any], *args: object, **kw: object) -> None:  # type: ignore[override]  # Twisted's own differ
+        """See :meth:`twisted.internet.interfaces.IReactorFromThreads.callFromThread`.
+
+        It is called in the context of the thread that asked for it.
+        """
+        super().callFromThread(in_present_context(callable), *args, **kw)
+
+    def _run_thread_calls(self) -> None:
+        self.contexts.leave(super()._run_thread_calls)
+
+    def _run_due(self) -> None:
+        self.contexts.leave(super()._run_due)
+
+    def _signalsFactory(self) -> Any:
+        if ChildWatch.supported():
+            return ReactorSignals(self)
+        return super()._signalsFactory()
+
+    def spawnProcess(self, *args: Any, **kw: Any) -> Any:
+        """See :meth:`twisted.internet.interfaces.IReactorProcess.spawnProcess`.
+
+        All that the process protocol is told of, it is told of in one context.
+        """
+        context = copy_context()
+        spawn = partial(super().spawnProcess, **kw)
+        process = self.contexts.call(context, spawn, *args)
+        if process.proto is not None:
+            process.proto = Interruptible(process.proto, self.guard)
+        for selectable in (process, *getattr(process, "pipes", {}).values()):
+            selectable.reactor_context = context
+        self.children.add(process)
+        return process
+
+    def _tell_process(self, process: Any, reap: Callable[[], object]) -> None:
+        self.contexts.call(context_of(process), reap)
 
 
 class ReactorGuest:

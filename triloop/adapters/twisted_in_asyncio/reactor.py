@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
-from contextvars import Context, copy_context
-from functools import partial
 from types import TracebackType
 from typing import Any
 
 from tornado.ioloop import IOLoop
 from twisted.internet.base import DelayedCall
 
-from triloop.adapters.twisted_in_asyncio.contexts import Threads, context_of, in_present_context
 from triloop.adapters.twisted_in_asyncio.early_writes import EarlyWriter
 from triloop.adapters.twisted_in_asyncio.host import AsyncioHost, asyncio_loop
 from triloop.adapters.twisted_in_asyncio.life import HostedReactor
@@ -22,8 +19,6 @@ from triloop.embedding import Embedding
 from triloop.private.cpython import running_loop
 from triloop.private.reactors import has_started
 from triloop.private.runners import watch_loops
-from triloop.process.children import ChildWatch, Interruptible
-from triloop.process.reactor_signals import ReactorSignals
 from triloop.registry import Registry
 
 __all__ = ["TornadoReactor"]
@@ -70,7 +65,6 @@ class TornadoReactor(HostedReactor):
     ) -> None:
         #: The line that installed it, if this is the global reactor.
         self.installed_by: str | None = None
-        self.children = ChildWatch(self, self._tell_process)
         super().__init__(asyncio_loop(io_loop), restartable=restartable)
         self.installNameResolver(ConfiguredResolver(self, self.nameResolver))
         _reactors.add(self)
@@ -100,18 +94,7 @@ class TornadoReactor(HostedReactor):
         The trigger is called in the context in which it was added.
         """
         self.follow()
-        call = self.guard(in_present_context(callable)), *args
-        return super().addSystemEventTrigger(phase, eventType, *call, **kwargs)
-
-    def _initThreadPool(self) -> None:
-        Context().run(self._init_threads)
-
-    def _init_threads(self) -> None:
-        """As Twisted's ``_initThreadPool``, with a pool that keeps contexts."""
-        self.threadpool = Threads(0, 10, "twisted.internet.reactor")
-        self._threadpoolStartupID = self.callWhenRunning(self.threadpool.start)
-        stop = self._stopThreadPool
-        self.threadpoolShutdownID = self.addSystemEventTrigger("during", "shutdown", stop)
+        return super().addSystemEventTrigger(phase, eventType, callable, *args, **kwargs)
 
     def iterate(self, delay: float = 0.0) -> None:
         """Run timed calls, then wait for I/O of either world, ``delay`` seconds at the most."""
@@ -168,19 +151,6 @@ class TornadoReactor(HostedReactor):
         """Have the loop's timer armed again: a timed call was moved to sooner."""
         self._embedding.wake()
 
-    def callFromThread(self, callable: Callable[..., Any], *args: object, **kw: object) -> None:  # type: ignore[override]  # Twisted's own differ
-        """See :meth:`twisted.internet.interfaces.IReactorFromThreads.callFromThread`.
-
-        It is called in the context of the thread that asked for it.
-        """
-        super().callFromThread(in_present_context(callable), *args, **kw)
-
-    def _run_thread_calls(self) -> None:
-        self.contexts.leave(super()._run_thread_calls)
-
-    def _run_due(self) -> None:
-        self.contexts.leave(super()._run_due)
-
     def addReader(self, reader: Any) -> None:
         """See :meth:`twisted.internet.interfaces.IReactorFDSet.addReader`."""
         self.follow()
@@ -197,31 +167,6 @@ class TornadoReactor(HostedReactor):
             self.follow()
             self._embedding.wake()
         return super().write_early(stream)
-
-    # IReactorProcess
-
-    def _signalsFactory(self) -> Any:
-        if ChildWatch.supported():
-            return ReactorSignals(self)
-        return super()._signalsFactory()
-
-    def spawnProcess(self, *args: Any, **kw: Any) -> Any:
-        """See :meth:`twisted.internet.interfaces.IReactorProcess.spawnProcess`.
-
-        The process protocol is called in one context for all of its life.
-        """
-        context = copy_context()
-        spawn = partial(super().spawnProcess, **kw)
-        process = self.contexts.call(context, spawn, *args)
-        if process.proto is not None:
-            process.proto = Interruptible(process.proto, self.guard)
-        for selectable in (process, *getattr(process, "pipes", {}).values()):
-            selectable.reactor_context = context
-        self.children.add(process)
-        return process
-
-    def _tell_process(self, process: Any, reap: Callable[[], object]) -> None:
-        self.contexts.call(context_of(process), reap)
 
 
 def _expect(loop: asyncio.AbstractEventLoop) -> None:

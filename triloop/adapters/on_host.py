@@ -1,0 +1,144 @@
+"""A Twisted reactor, or an asyncio loop, as the guest of any loop that an application brings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from contextvars import Context
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop
+from triloop.adapters.twisted_in_asyncio.guest import GuestReactor, ReactorGuest
+from triloop.embedding import Embedding
+
+if TYPE_CHECKING:
+    from twisted.internet.base import DelayedCall
+
+    from triloop.adapters.twisted_in_asyncio.early_writes import EarlyWriter
+    from triloop.protocol import Host
+
+__all__ = ["EmbeddedReactor", "loop_on", "reactor_on"]
+
+
+class EmbeddedReactor(GuestReactor):
+    """A Twisted reactor that a host of the application's own gives its turns.
+
+    It runs from the beginning of its ``with`` block to the end, or to ``stop()``.
+
+    Args:
+        host: The loop that owns the thread.
+    """
+
+    interrupts_host = True
+
+    def __init__(self, host: Host) -> None:
+        super().__init__()
+        self._embedding = Embedding(host, ReactorGuest(self))
+
+    def __enter__(self) -> EmbeddedReactor:
+        try:
+            self._embedding.attach()
+            Context().run(self.startRunning, installSignalHandlers=False)
+        except BaseException:
+            self._embedding.detach()
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Run the reactor alone, to the end of its shutdown: the host may be over."""
+        self._embedding.detach()
+        if self.running:
+            self.stop()
+        try:
+            while self._started:
+                self.doIteration(self.deadline())
+                self.runUntilCurrent()
+                self.flush()
+        finally:
+            self.disconnectAll()
+            self.children.clear()
+            self.close()
+
+    def stop(self) -> None:
+        """See :meth:`twisted.internet.interfaces.IReactorCore.stop`; the host goes on."""
+        super().stop()
+        self._embedding.wake()
+
+    def callLater(
+        self, delay: float, callable: Callable[..., Any], *args: object, **kw: object
+    ) -> DelayedCall:
+        """See :meth:`twisted.internet.interfaces.IReactorTime.callLater`; ``delay`` in seconds."""
+        call = self.timed_calls.add(delay, callable, args, kw)
+        self._embedding.wake()
+        return call
+
+    def called_earlier(self) -> None:
+        """Have the host's timer armed anew: a timed call was moved to sooner."""
+        self._embedding.wake()
+
+    def write_early(self, stream: EarlyWriter) -> object:
+        """Have ``stream`` write out once the present callback has returned."""
+        self._embedding.wake()
+        return super().write_early(stream)
+
+
+def reactor_on(host: Host) -> EmbeddedReactor:
+    """Put a Twisted reactor on a host of your own.
+
+    ::
+
+        with triloop.reactor_on(host) as reactor:
+            ...  # run the host: the reactor gets its turns in it
+
+    The reactor fires its startup events at the beginning of the block. At the end it shuts down: it
+    runs by itself until all shutdown events have been fired, and gives back its descriptors. After
+    ``reactor.stop()`` the host goes on; to end it too, add a trigger for ``"after", "shutdown"``.
+
+    It is not the global reactor; ``twisted.internet.main.installReactor(reactor)`` makes it that.
+    An asyncio loop runs beside it by ``triloop.new_event_loop(reactor)``, a Tornado one by
+    ``triloop.TwistedIOLoop(reactor)``. Signal handlers are the host's business.
+
+    Args:
+        host: Anything with the methods of :class:`triloop.protocol.Host`.
+
+    Returns:
+        The reactor: a context manager, for one use. All of its methods belong to the host's thread,
+        save ``callFromThread`` and ``wakeUp``.
+    """
+    return EmbeddedReactor(host)
+
+
+@contextmanager
+def loop_on(host: Host) -> Iterator[ReactorEventLoop]:
+    """Put an asyncio loop on a host of your own.
+
+    ::
+
+        with triloop.loop_on(host) as loop:
+            loop.create_task(main())
+            ...  # run the host: the loop gets its turns in it
+
+    The loop runs from the beginning of the block to the end, or to ``loop.stop()``, after which the
+    host goes on. It is the running loop in its own callbacks only. At the end of the block its
+    tasks are cancelled and awaited, its asynchronous generators and its executor end, and it is
+    closed.
+
+    ``loop.reactor`` is a Twisted reactor on the same host.
+
+    Args:
+        host: Anything with the methods of :class:`triloop.protocol.Host`.
+
+    Returns:
+        A context manager that gives the loop. All of its methods belong to the host's thread, save
+        ``call_soon_threadsafe``.
+    """
+    reactor = EmbeddedReactor(host)
+    with closing(ReactorEventLoop(reactor)) as loop, reactor:
+        yield loop
