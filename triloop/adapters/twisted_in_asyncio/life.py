@@ -22,7 +22,7 @@ from triloop.states import Action, Event, Lifecycle, Refusal, RefusedError
 __all__ = ["HostedReactor"]
 
 
-class HostedReactor(GuestReactor, AsyncioReactor):
+class HostedReactor(GuestReactor, AsyncioReactor):  # type: ignore[misc]  # callFromThread
     """Twisted's own poll reactor, run by an asyncio loop from its start to its end.
 
     Whatever starts or ends it is an event for its :class:`~triloop.states.Lifecycle`. The actions
