@@ -1,4 +1,4 @@
-"""When work is given to a loop that does not run yet: warn if another loop runs in its place."""
+"""Warns if work was given to a loop that does not run, and another loop runs instead."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Several threads at once, each with loops and reactors of its own: all they share is safe.
+"""Several threads at once, each with loops and reactors of its own: shared state is safe.
 
-Python without an interpreter lock has them run at the very same time. With the lock, they take
-turns in the middle of what they do.
+Without an interpreter lock they run at the same time. With the lock they are switched often.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Python 3.16 has no policies in asyncio. Nothing here needs them."""
+"""Python 3.16 has no event loop policies; programs run without them."""
 
 from __future__ import annotations
 

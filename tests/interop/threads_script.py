@@ -103,7 +103,7 @@ def twisted_in_asyncio(ring: Ring, place: int) -> None:
 
 
 def asyncio_in_twisted(ring: Ring, place: int) -> None:
-    # Of those that ask for none, one gets the global reactor, the others one of their own.
+    # One of the threads gets the global reactor, the others a reactor of their own.
     loop = triloop.new_event_loop(EPollReactor() if place % 2 else None)
     asyncio.set_event_loop(loop)
     loop.run_until_complete(play(ring, place, loop.reactor))

@@ -1,7 +1,7 @@
 """No name is used that the installed Twisted, Tornado or asyncio marks as deprecated.
 
-What warns when it is used is an error in every test already. Here are the names that are only
-documented as deprecated, or that no test comes by.
+A warning is an error in every test already. This finds names that are only documented as
+deprecated, or that no test uses.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SOURCES = sorted(
     for path in (ROOT / folder).rglob("*.py")
 )
 LIBRARIES = ("twisted.", "tornado.", "asyncio.", "asyncio")
-#: Deprecated names that are used all the same.
+#: Deprecated names that are used nevertheless.
 REASONS = {
     "tornado.platform.asyncio.AsyncIOLoop": "no other documented class can be inherited from",
     "asyncio.events.set_event_loop_policy": "Python 3.10: asyncio.run takes no loop_factory there",

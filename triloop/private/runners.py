@@ -1,4 +1,4 @@
-"""Which asyncio loop begins to run: asyncio has no public way to follow that."""
+"""Reports each asyncio loop that begins to run, for which asyncio has no public way."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _callbacks: list[_Callback] = []
 def watch_loops(callback: _Callback) -> None:
     """Call ``callback`` with each loop that begins to run, before anything else runs in it.
 
-    Every loop calls the function of asyncio's that makes it the running one. uvloop, if it was
-    imported earlier, has kept that function; so there the start of its run is followed.
+    Every loop calls asyncio's function that makes it the running loop. uvloop, if it was imported
+    earlier, has a reference to the original function; so the start of its run is followed.
 
     Args:
         callback: Called in the thread of the loop, which is the running one by then or will be in

@@ -1,4 +1,4 @@
-"""The private part of Tornado: which IOLoop is on which asyncio loop, which tasks it keeps."""
+"""The private parts of Tornado: the IOLoops of asyncio loops, and the tasks it keeps alive."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Every awaitable, awaited everywhere, beside what the same library does natively."""
+"""Every awaitable is awaited in every driver, and compared with what is native."""

@@ -1,4 +1,4 @@
-"""Who awaits: what runs coroutines and generators in each library, and what is handed to it."""
+"""The drivers of coroutines and generators in each library, and the ways to await in them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Note = Callable[[Any], None]
 
 
 async def awaits(x: Any, begun: Note, seen: Note) -> Any:
-    """Await ``x``; tell what is seen there."""
+    """Await ``x``; return what is seen there."""
     begun(True)
     try:
         result = await x
@@ -33,7 +33,7 @@ async def awaits(x: Any, begun: Note, seen: Note) -> Any:
 
 
 def yields(x: Any, begun: Note, seen: Note) -> Generator[Any, Any, Any]:
-    """Yield ``x``; tell what is seen there."""
+    """Yield ``x``; return what is seen there."""
     begun(True)
     try:
         result = yield x
@@ -55,7 +55,7 @@ def eager(x: Any, begun: Note, seen: Note) -> asyncio.Task[Any]:
 
 @dataclass(frozen=True)
 class Driver:
-    """Something that runs a body, by which ``x`` is awaited."""
+    """Runs a body in which ``x`` is awaited."""
 
     library: str
     start: Callable[[Any, Note, Note], Any]
@@ -76,7 +76,7 @@ if sys.version_info >= (3, 12):
 
 @dataclass(frozen=True)
 class Mean:
-    """A way to have ``x`` awaited: a function of triloop, or none and the switch."""
+    """A way to await ``x``: with a function of triloop, or with none and the switch."""
 
     convert: Callable[[Any], Any]
     #: The library whose awaitable it gives; None if it is that of ``x``, or suits every driver.

@@ -1,4 +1,4 @@
-"""What happens to an awaitable and its driver, and the account of what came of it."""
+"""Events of an awaitable and its driver, and the record of their outcome."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ PASSES = 10
 
 
 class BoomError(Exception):
-    """What a source fails with."""
+    """The error of a source."""
 
 
 @dataclass
 class Story:
-    """What came of one await.
+    """The outcome of one await.
 
     Attributes:
         source: What came of the source; None where the test itself has ended it.
@@ -85,7 +85,7 @@ class Reports:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Note all of them meanwhile."""
+        """Collect all of them in the block."""
         loop, hook = asyncio.get_running_loop(), sys.unraisablehook
         globalLogPublisher.addObserver(self)
         loop.set_exception_handler(self.asyncio)
@@ -114,7 +114,7 @@ class Scene:
         self.driven: Any = None
 
     def thing(self) -> Any:
-        """Make what is awaited."""
+        """Make the awaitable."""
         return self._convert(self._source.around(self.inner.thing))
 
     def start(self) -> None:
@@ -135,7 +135,7 @@ class Scene:
             self.story.inside = in_words(seen)
 
     def look(self) -> None:
-        """Note what the driver has come to."""
+        """Record the outcome of the driver."""
         driven = self.driven
         if isinstance(driven, Deferred):
             driven.addBoth(self._came_to)

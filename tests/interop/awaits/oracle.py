@@ -1,4 +1,4 @@
-"""What is right: what the libraries do natively, each with awaitables of its own."""
+"""The oracle: what the libraries do natively, each with its own awaitables."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ AS_TWISTED_HAS_IT: dict[Any, Callable[[Any], Any]] = {
 
 @contextlib.contextmanager
 def without_triloop() -> Iterator[None]:
-    """Have Twisted and Tornado as they were before triloop was imported."""
+    """Restore Twisted and Tornado as they were before triloop was imported."""
     await_, drive = _deferred.__await__, _module._cancellableInlineCallbacks
     iscoroutine, convert = _module.iscoroutine, _tornado.convert_yielded
     _deferred.__await__ = _deferred.__iter__ = plain_await._twisteds_await

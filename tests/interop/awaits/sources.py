@@ -1,4 +1,4 @@
-"""What is awaited: every kind of awaitable, around one thing that a test brings to an end."""
+"""Every kind of awaitable, around a Deferred or Future that a test completes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every source by every function in every driver comes to what the libraries do natively.
+"""Every source, by every function, in every driver, has the outcome of the native libraries.
 
 ``TRILOOP_AWAIT_TABLE=all`` goes through the whole table on each host. Else each part of it runs on
 one host, with a few of its cells.
@@ -56,7 +56,7 @@ def collections_by_rows(_warmed_up: None) -> Iterator[None]:
 
 
 async def difference(cell: Cell, switched_on: bool, oracle: Oracle) -> str | None:
-    """What came of a cell, if it is not what is right."""
+    """The outcome of a cell, if it is not the right one."""
     right = await oracle.tell(cell)
     with triloop.await_anything() if switched_on else contextlib.nullcontext():
         happening, driver = HAPPENINGS[cell.happening], DRIVERS[cell.driver]

@@ -1,4 +1,4 @@
-"""Forks with lookups under way: ``fork_script.py LOOP PORT``; it ends with the child's status."""
+"""Forks with lookups under way: ``fork_script.py LOOP PORT``; exits with the child's status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers that answer against the rules: no question goes on for ever, and each gets its answer."""
+"""Servers that break the rules: no question goes on for ever, and each gets an answer."""
 
 from __future__ import annotations
 

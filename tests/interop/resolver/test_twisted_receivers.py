@@ -1,4 +1,4 @@
-"""Receivers that raise, or give up others; and callers in the wrong thread."""
+"""Receivers that raise or cancel others; callers in the wrong thread."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @implementer(IResolutionReceiver)
 class Receiver:
-    """Calls a function when it is told, and notes that."""
+    """Records its calls, and calls a function in them."""
 
     def __init__(self, then: Callable[[], object] = lambda: None) -> None:
         self.then = then

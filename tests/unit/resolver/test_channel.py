@@ -1,4 +1,4 @@
-"""What a channel asks, and which answers it believes."""
+"""The questions that a channel sends, and the answers that it accepts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAME = wire("www.example.test")
 
 
 class Question:
-    """Notes what becomes of it."""
+    """Records its outcome."""
 
     def __init__(self) -> None:
         self.name = NAME
@@ -42,7 +42,7 @@ class Question:
 
 
 class OpenChannel(Channel):
-    """Sends into a list."""
+    """Puts messages into a list."""
 
     def __init__(self, server: Server) -> None:
         super().__init__(server, Noise())
@@ -52,7 +52,7 @@ class OpenChannel(Channel):
         self.sent.append(self._pack(question))
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing."""
 
     def ask(self, question: Question) -> bytes:
         """Send a question; the name as it was sent."""
