@@ -100,10 +100,16 @@ class Lane:
         passed = total - skipped - failed
         return f"{self.name:14}  {passed:6}  {failed:6}  {skipped:7}  {minutes:7.1f}"
 
+    def upstream(self) -> list[str]:
+        """What the upstream suites have counted: ours beside the native loop."""
+        if not self.was_run:
+            return []
+        return [line for line in self.log.read_text().splitlines() if "; native: " in line]
+
     def _problem(self) -> str:
-        """What pip has said last of an error: for one, which package has no wheel."""
+        """What pip or pytest has said last of an error: for one, which package has no wheel."""
         lines = self.log.read_text().splitlines() or ["no log"]
-        errors = [line for line in lines if line.lower().startswith("error")]
+        errors = [line for line in lines if line.lower().startswith(("error", "e  "))]
         return (errors or lines)[-1]
 
 
@@ -126,14 +132,20 @@ def tests(session: nox.Session, dependencies: str) -> None:
 
 @nox.session(python=False)
 def summary(session: nox.Session) -> None:
-    """One line for each lane of this run, and for each Python that is missing."""
+    """One line for each lane of this run, and for each Python that is missing.
+
+    Before that, what the upstream suites have counted.
+    """
+    present = found(SUPPORTED)
+    lanes = [Lane(f"{version}-{kind}") for version in present for kind in ("oldest", "newest")]
+    for lane in lanes:
+        for line in lane.upstream():
+            session.log(f"{lane.name}: {line}")
     session.log(f"{'lane':14}  passed  failed  skipped  minutes")
-    for version in SUPPORTED:
-        if version not in found(SUPPORTED):
-            session.log(f"{version:14}  NOT TESTED: there is no python{version} here")
-            continue
-        for dependencies in ("oldest", "newest"):
-            session.log(Lane(f"{version}-{dependencies}").row())
+    for lane in lanes:
+        session.log(lane.row())
+    for version in set(SUPPORTED) - set(present):
+        session.log(f"{version:14}  NOT TESTED: there is no python{version} here")
 
 
 @nox.session(python=found(SUPPORTED)[-1:] + found(UPCOMING))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +34,8 @@ def judge(
             folder = tmp_path / "again"
             folder.mkdir()
             ours = suites.repeated(suite, kind, folder, ours, again)
-        counts = f"{suite} on {kind}: {ours.summary()}; native: {native.summary()}"
+        here = f"Python {platform.python_version()}, {suite} on {kind}"
+        counts = f"{here}: {ours.summary()}; native: {native.summary()}"
         if again:
             counts += f"; run again by themselves: {', '.join(again)}"
         with capfd.disabled():
