@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.defer import Deferred
 from twisted.internet.selectreactor import SelectReactor
 
@@ -247,6 +248,16 @@ def host_ended() -> None:
 
 def host_with_a_closed_loop() -> None:
     host(nothing).close()
+
+
+def host_whose_loop_is_closed() -> None:
+    below = asyncio.new_event_loop()
+    loop = triloop.new_event_loop(AsyncioSelectorReactor(below))
+    kept.append(loop)
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    below.close()
+    tell(loop.lifecycle)
 
 
 def host_shut_down_by_hand() -> None:

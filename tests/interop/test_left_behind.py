@@ -34,6 +34,7 @@ LEFT = {
     "host_resting": "resting",
     "host_crashed": "crashed",
     "host_with_a_closed_loop": "crashed",
+    "host_whose_loop_is_closed": "crashed",
     "host_shut_down_by_hand": "crashed",
 }
 #: The programs with something that never ends, and the message about it.

@@ -20,9 +20,13 @@ __all__ = [
 
 
 def can_poll(reactor: Any) -> bool:
-    """Whether the poller is open: other code may have closed it."""
+    """Whether its poller is open, or the loop of Twisted's own reactor on asyncio.
+
+    Other code may have closed them. A reactor that follows the running loop takes another one.
+    """
     poller = reactor._poller if hasattr(reactor, "_poller") else None
-    return not getattr(poller, "closed", False)
+    loop = None if hasattr(reactor, "follow") else host_loop_of(reactor)
+    return not getattr(poller, "closed", False) and (loop is None or not loop.is_closed())
 
 
 def has_started(reactor: Any) -> bool:
