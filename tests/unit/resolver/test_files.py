@@ -39,7 +39,10 @@ def conf(text: str, **environ: str) -> ResolvConf:
     [
         ("nameserver 10.0.0.1", ("10.0.0.1", None)),
         ("nameserver\t10.0.0.1 ; comment", ("10.0.0.1", None)),
-        ("nameserver 10.0.0.1#53", ("10.0.0.1", None)),
+        ("nameserver 10.0.0.1#53", None),
+        ("nameserver 10.0.0.1;x", None),
+        ("nameserver 10.0.0.1 x", ("10.0.0.1", None)),
+        ("nameserver 10.0.0.1\0x", ("10.0.0.1", None)),
         ("nameserver 127.1", ("127.0.0.1", None)),
         ("nameserver 10.0.0.1:5353", ("10.0.0.1", 5353)),
         ("nameserver [::1]:5353", ("::1", 5353)),
@@ -81,6 +84,9 @@ def test_without_servers_there_is_one_on_this_machine() -> None:
         ("search b.test c.test\ndomain a.test\n", {}, [b"a.test"]),
         ("search a.test\n", {"LOCALDOMAIN": "x.test y.test"}, [b"x.test", b"y.test"]),
         ("search .\n", {}, [b""]),
+        ("search a.test\0b\n", {}, [b"a.test"]),
+        ("search a.test\n", {"LOCALDOMAIN": "x.test\ny.test"}, [b"x.test"]),
+        ("search a.test\n", {"LOCALDOMAIN": ""}, []),
     ],
 )
 def test_the_last_domains_count_and_the_environment_before_all(
@@ -97,6 +103,32 @@ def test_options_have_their_limits_and_the_environment_goes_last() -> None:
     assert not conf("options timeout:junk ndots\n").timeout
 
 
+@pytest.mark.parametrize(
+    ("text", "ndots"),
+    [
+        ("ndots:3", 3),
+        ("ndots: 3", 3),
+        ("ndots:+3x", 3),
+        ("ndots:-1", 15),
+        ("ndots:x", 0),
+        ("ndots:", 0),
+        ("ndots:3 ndots:2", 2),
+        ("ndots", 1),
+        ("NDOTS:3", 1),
+        ("ndots:3,attempts:2", 3),
+    ],
+)
+def test_numbers_are_read_as_the_c_library_reads_them(text: str, ndots: int) -> None:
+    assert conf(f"options {text}\n").ndots == ndots
+
+
+def test_without_ipv6_such_a_name_is_only_asked_whether_it_exists() -> None:
+    found = conf("options no-aaaa\n")
+    assert [found.kinds(family) for family in (UNSPEC, INET, INET6)] == [(1,)] * 3
+    assert [found.hides(family) for family in (UNSPEC, INET, INET6)] == [False, False, True]
+    assert not conf("").hides(INET6)
+
+
 def test_unset_options_stay_unset() -> None:
     found = conf("options rotate\n")
     assert (found.ndots, found.timeout, found.attempts) == (1, None, None)
@@ -108,22 +140,29 @@ def test_unset_options_stay_unset() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", [("files", False), ("dns", False)]),
-        ("passwd: files\n", [("files", False), ("dns", False)]),
-        ("hosts: files dns\n", [("files", False), ("dns", False)]),
-        ("hosts:\tdns files # files first\n", [("dns", False), ("files", False)]),
-        ("hosts: files\n", [("files", False)]),
-        ("hosts: files [NOTFOUND=return] dns\n", [("files", True), ("dns", False)]),
+        ("", ["files", "dns"]),
+        ("passwd: files\n", ["files", "dns"]),
+        ("hosts: files dns\n", ["files", "dns"]),
+        ("hosts:\tdns files # others\n", ["dns", "files"]),
+        ("# hosts: dns\nhosts: files # dns\n", ["files", "dns"]),
+        ("hosts: dns\nhosts: files\n", ["files"]),
+        ("hosts: files dns files\n", ["files", "dns", "files"]),
+        ("hosts: files [NOTFOUND=return] dns\n", ["files notfound", "dns"]),
+        ("hosts: files[ notfound = Return ]dns\n", ["files notfound", "dns"]),
+        ("hosts: files mdns4_minimal [NOTFOUND=return] dns\n", ["files", "dns"]),
+        ("hosts: dns [!UNAVAIL=return] files\n", ["dns notfound tryagain", "files"]),
+        ("hosts: files [!SUCCESS=return] dns\n", ["files notfound tryagain unavail", "dns"]),
         (
-            "hosts: files mdns4_minimal [NOTFOUND=return] dns\n",
-            [("files", False), ("dns", False)],
+            "hosts: dns [!SUCCESS=return NOTFOUND=continue] files\n",
+            ["dns tryagain unavail", "files"],
         ),
-        ("hosts: dns [!UNAVAIL=return] files\n", [("dns", False), ("files", False)]),
-        ("hosts: resolve [!UNAVAIL=return] dns\n", [("files", False), ("dns", False)]),
+        ("hosts: files [SUCCESS=continue] dns\n", ["files", "dns"]),
+        ("hosts: resolve [!UNAVAIL=return] dns\n", ["files", "dns"]),
     ],
 )
-def test_the_sources_of_hosts(text: str, expected: list[tuple[str, bool]]) -> None:
-    assert list(parse_nsswitch(text.encode())) == expected
+def test_the_sources_of_hosts(text: str, expected: list[str]) -> None:
+    found = parse_nsswitch(text.encode())
+    assert [" ".join([source.name, *sorted(source.ends_with)]) for source in found] == expected
 
 
 # -- hosts --------------------------------------------------------------------------------------

@@ -121,6 +121,14 @@ def test_equal_addresses_keep_their_order(network: Network) -> None:
     assert network.order(*addresses) == addresses
 
 
+def test_prefixes_of_two_families_are_not_compared(network: Network) -> None:
+    network.sources = {"2001:db8:1::1": "2001:db8:1::2", "198.51.100.1": "10.0.0.1"}
+    policy = parse_gai_conf(b"precedence ::1/128\n")
+    both = ["198.51.100.1", "2001:db8:1::1"]
+    assert network.order(*both, policy=policy) == both
+    assert network.order(*reversed(both), policy=policy) == both[::-1]
+
+
 def test_gai_conf_may_put_ipv4_first(network: Network) -> None:
     network.sources = {"2001:db8:1::1": "2001:db8:1::2", "198.51.100.1": "10.0.0.1"}
     policy = parse_gai_conf(b"precedence ::ffff:0:0/96 100\n")

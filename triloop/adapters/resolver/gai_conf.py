@@ -85,11 +85,12 @@ def parse_gai_conf(content: bytes) -> Policy:
     tables: dict[str, list[tuple[str, int]]] = {"label": [], "precedence": [], "scopev4": []}
     for line in content.decode("latin-1").split("\n"):
         fields = line.partition("#")[0].split()
-        if len(fields) == 3 and fields[0] in tables:
+        if len(fields) > 1 and fields[0] in tables:
             with contextlib.suppress(ValueError):
                 network = ipaddress.ip_network(fields[1], strict=False)
                 if network.version == 6 or fields[0] == "scopev4":
-                    tables[fields[0]].append((fields[1], int(fields[2])))
+                    value = int(fields[2]) if len(fields) > 2 else 0
+                    tables[fields[0]].append((fields[1], value))
     if not any(tables.values()):
         return DEFAULT_POLICY
     return Policy(

@@ -13,7 +13,7 @@ from triloop.adapters.resolver.errors import NO_DATA
 from triloop.adapters.resolver.hosts_source import HostsSource
 from triloop.adapters.resolver.loop import Loop
 from triloop.adapters.resolver.names import Name, to_wire
-from triloop.adapters.resolver.nsswitch import Source
+from triloop.adapters.resolver.nsswitch import NOT_FOUND, TRY_AGAIN, UNAVAILABLE, Source
 from triloop.adapters.resolver.question import SILENCE, Question
 from triloop.adapters.resolver.resolv_conf import ResolvConf
 from triloop.adapters.resolver.wire import NOERROR, NXDOMAIN, Answer
@@ -88,8 +88,8 @@ class Lookup:
 
     __slots__ = (
         "_code",
+        "_ends_with",
         "_engine",
-        "_is_last",
         "_search",
         "_sources",
         "family",
@@ -106,21 +106,26 @@ class Lookup:
         self.waiters: dict[Waiter, None] = {}
         self._engine = engine
         self._sources = iter(engine.sources())
-        self._is_last = False
+        self._ends_with: frozenset[str] = frozenset()
         self._code: int = socket.EAI_NONAME
         self._search: _Search | None = None
 
     def start(self) -> None:
         """Ask one source after the other."""
-        while not self._is_last:
-            source = next(self._sources, None)
-            if source is None:
-                break
-            self._is_last = source.is_last
+        for source in self._sources:
+            self._ends_with = source.ends_with
             goes_on = self._ask_dns() if source.name == "dns" else self._look_into_hosts()
             if not goes_on:
                 return
         self.finish(Failure(self._code))
+
+    def _goes_on(self, failure: Failure, status: str) -> bool:
+        """Note a source's failure; False if that ends the lookup."""
+        self._code = failure.code
+        if failure.error is not None or status in self._ends_with:
+            self.finish(failure)
+            return False
+        return True
 
     # -- the hosts file
 
@@ -132,10 +137,9 @@ class Lookup:
             return False
         found = table.find(self.name.text, self.family)
         if found:
-            self.finish(self._engine.order(tuple(found)))
-        else:
-            self._code = socket.EAI_NONAME
-        return not found
+            self.found(tuple(found))
+            return False
+        return self._goes_on(Failure(socket.EAI_NONAME), NOT_FOUND)
 
     def _hosts_read(self) -> None:
         if self._look_into_hosts():
@@ -154,7 +158,7 @@ class Lookup:
         client, conf = self._engine.dns()
         names = self._engine.candidates(self.name, conf)
         known = client.known(names[0], conf.kinds(self.family)) if names else None
-        if known and (addresses := _merged(known)):
+        if known and (addresses := _merged(known)) and not conf.hides(self.family):
             self.found(addresses)
             return False
         self._search = _Search(self, client, conf, names, keeps_answers=self._engine.keeps_answers)
@@ -171,13 +175,10 @@ class Lookup:
         """Finish with addresses."""
         self.finish(self._engine.order(addresses))
 
-    def not_found(self, failure: Failure) -> None:
+    def not_found(self, failure: Failure, status: str) -> None:
         """Go on to the next source, or finish with the error: DNS has no address."""
         self._search = None
-        self._code = failure.code
-        if failure.error is not None:
-            self.finish(failure)
-        else:
+        if self._goes_on(failure, status):
             self.start()
 
     # -- the end
@@ -265,7 +266,9 @@ class _Search:
         """Ask for the next full name."""
         name = next(self._names, None)
         if name is None:
-            self._lookup.not_found(Failure(self._final_code()))
+            code = self._final_code()
+            status = TRY_AGAIN if code == socket.EAI_AGAIN else NOT_FOUND
+            self._lookup.not_found(Failure(code), status)
             return
         self._answers.clear()
         self._aliases.clear()
@@ -295,6 +298,8 @@ class _Search:
     def _keep(self, kind: int, name: bytes, answer: Answer) -> None:
         """Store an answer; if it is only an alias, ask for the name that it leads to."""
         if answer.addresses or answer.rcode != NOERROR or answer.alias is None:
+            if self._conf.hides(self._lookup.family):
+                answer = answer._replace(addresses=())
             self._answers[kind] = answer
         elif answer.alias == name or self._aliases.get(kind) == _MAX_ALIASES:
             self._answers[kind] = Answer(_LOOP)
@@ -314,7 +319,7 @@ class _Search:
         if addresses:
             self._lookup.found(addresses)
         elif self._error is not None:
-            self._lookup.not_found(Failure(socket.EAI_AGAIN, self._error))
+            self._lookup.not_found(Failure(socket.EAI_AGAIN, self._error), UNAVAILABLE)
         else:
             self._go_on()
 
@@ -323,7 +328,7 @@ class _Search:
         codes = {_CODES.get(rcode, socket.EAI_AGAIN) for rcode in rcodes}
         self._codes.append(next(code for code in _GRAVITY if code in codes))
         if SILENCE in rcodes:  # the servers would not answer for the next name either
-            self._lookup.not_found(Failure(socket.EAI_AGAIN))
+            self._lookup.not_found(Failure(socket.EAI_AGAIN), UNAVAILABLE)
         else:
             self.next()
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["DEFAULT_SOURCES", "Source", "parse_nsswitch"]
+__all__ = ["DEFAULT_SOURCES", "NOT_FOUND", "TRY_AGAIN", "UNAVAILABLE", "Source", "parse_nsswitch"]
+
+#: How a source may fail: it has no such name, it does not answer, it has a temporary failure.
+NOT_FOUND, UNAVAILABLE, TRY_AGAIN = "notfound", "unavail", "tryagain"
+_STATUSES = frozenset((NOT_FOUND, UNAVAILABLE, TRY_AGAIN))
 
 
 class Source(NamedTuple):
@@ -13,11 +17,11 @@ class Source(NamedTuple):
 
     Attributes:
         name: ``files`` or ``dns``.
-        is_last: Whether no other source is asked if the name is not found here.
+        ends_with: After which failures of this source no other one is asked.
     """
 
     name: str
-    is_last: bool = False
+    ends_with: frozenset[str] = frozenset()
 
 
 DEFAULT_SOURCES = (Source("files"), Source("dns"))
@@ -27,24 +31,33 @@ def parse_nsswitch(content: bytes) -> tuple[Source, ...]:
     """Read the ``hosts`` line of an nsswitch.conf(5).
 
     ``resolve`` stands for what the daemon of that name does: the hosts file, then DNS. Other
-    services are ignored.
+    services are ignored, and what is to be done after a success.
 
     Returns:
         The sources in their order.
     """
-    sources: list[Source] = []
+    sources: tuple[Source, ...] = ()
     for line in content.decode("latin-1").split("\n"):
-        database, colon, services = line.partition("#")[0].partition(":")
+        # Only a whole line can be a comment.
+        database, colon, services = line.partition(":")
         if colon and database.strip() == "hosts":
-            sources = _sources(services)
-    return tuple(sources) or DEFAULT_SOURCES
+            sources = tuple(_sources(services))
+    return sources or DEFAULT_SOURCES
 
 
 def _sources(services: str) -> list[Source]:
-    found: dict[str, Source] = {}
-    for service, actions in re.findall(r"(\w+)\s*(\[[^]]*\])?", services):
-        is_last = bool(re.search(r"(?i)(?<!!)\bnotfound\s*=\s*return", actions))
-        for name in ("files", "dns") if service == "resolve" else (service,):
-            if name in {"files", "dns"}:
-                found.setdefault(name, Source(name, is_last))
-    return list(found.values())
+    found = [
+        (service, _ends_with(actions))
+        for service, actions in re.findall(r"(\w+)\s*(\[[^]]*\])?", services)
+    ]
+    if any(service == "resolve" for service, _ in found):
+        return list(DEFAULT_SOURCES)
+    return [Source(*each) for each in found if each[0] in {"files", "dns"}]
+
+
+def _ends_with(actions: str) -> frozenset[str]:
+    ends: frozenset[str] = frozenset()
+    for but, status, action in re.findall(r"(!?)\s*(\w+)\s*=\s*(\w+)", actions.lower()):
+        named = _STATUSES - {status} if but else _STATUSES & {status}
+        ends = ends | named if action == "return" else ends - named
+    return ends

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import time
 
@@ -52,10 +53,12 @@ class Orderer:
         return ordered
 
     def _order(self, addresses: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(sorted(addresses, key=self._key))
+        ranked = [(":" in address, self._rank(address), address) for address in addresses]
+        ranked.sort(key=functools.cmp_to_key(_compare))
+        return tuple([address for _, _, address in ranked])
 
-    def _key(self, address: str) -> tuple[int, ...]:
-        """The sort key of a destination, one number for each rule: the smallest is the best."""
+    def _rank(self, address: str) -> tuple[int, ...]:
+        """How good a destination is, one number for each rule: the smallest is the best."""
         destination, source = _packed(address), _source(address)
         policy = self._policy
         number = _as_ipv6(destination)
@@ -93,6 +96,17 @@ class Orderer:
         if first == 0xFE80 or packed == b"\0" * 15 + b"\1":
             return _LINK_LOCAL
         return _SITE_LOCAL if first == 0xFEC0 else _GLOBAL
+
+
+_Ranked = tuple[bool, tuple[int, ...], str]
+
+
+def _compare(one: _Ranked, other: _Ranked) -> int:
+    """Which of two destinations is better; rule 9 is for two of the same family."""
+    rank, its_rank = one[1], other[1]
+    if rank == its_rank or (one[0] != other[0] and rank[:-1] == its_rank[:-1]):
+        return 0
+    return -1 if rank < its_rank else 1
 
 
 def _as_ipv6(packed: bytes) -> int:

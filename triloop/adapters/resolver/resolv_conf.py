@@ -21,7 +21,7 @@ _KINDS: dict[int, tuple[int, ...]] = {
     socket.AF_INET: (A,),
     socket.AF_INET6: (AAAA,),
 }
-_KINDS_WITHOUT_AAAA = {family: kinds[:1] if A in kinds else () for family, kinds in _KINDS.items()}
+_SETTING = re.compile(r"(?:(ndots|timeout|attempts):\s*([+-]?\d{1,9})?\S*)|(\S+)")
 _PORTED = re.compile(r"\[([^]]+)\]:(\d+)|([\d.]+):(\d+)")
 
 
@@ -47,7 +47,11 @@ class ResolvConf:
 
     def kinds(self, family: int) -> tuple[int, ...]:
         """The types of records to ask for."""
-        return _KINDS_WITHOUT_AAAA[family] if self.has_no_aaaa else _KINDS[family]
+        return (A,) if self.has_no_aaaa else _KINDS[family]
+
+    def hides(self, family: int) -> bool:
+        """Whether a name is asked for only to see whether it exists."""
+        return self.has_no_aaaa and family == socket.AF_INET6
 
     @cached_property
     def is_in_turn(self) -> bool:
@@ -81,16 +85,16 @@ def parse_resolv_conf(content: bytes, environ: Mapping[str, str] = os.environ) -
     for keyword, rest in _lines(content):
         words = rest.split()
         if keyword == "nameserver":
-            servers += _server(re.split(r"[\s;]|#", rest.strip(), maxsplit=1)[0])
+            servers += _server(words[0]) if words else []
         elif keyword == "options":
-            settings += words
+            settings.append(rest)
         elif keyword == "domain":
             domains = words[:1] or domains
         elif keyword == "search":
             domains = words or domains
     if "LOCALDOMAIN" in environ:
-        domains = environ["LOCALDOMAIN"].split()
-    settings += environ.get("RES_OPTIONS", "").split()
+        domains = environ["LOCALDOMAIN"].partition("\n")[0].split()
+    settings.append(environ.get("RES_OPTIONS", ""))
     numbers, options = _options(settings)
     return ResolvConf(
         nameservers=tuple(servers[:_MAX_SERVERS]),
@@ -105,7 +109,7 @@ def parse_resolv_conf(content: bytes, environ: Mapping[str, str] = os.environ) -
 def _lines(content: bytes) -> Iterator[tuple[str, str]]:
     for line in content.decode("latin-1").split("\n"):
         # A keyword has to be at the beginning of a line; so has the sign of a comment.
-        if match := re.match(r"([a-z]+)[ \t](.*)", line):
+        if match := re.match(r"([a-z]+)[ \t](.*)", line.partition("\0")[0]):
             yield match[1], match[2]
 
 
@@ -135,10 +139,11 @@ def _options(settings: list[str]) -> tuple[dict[str, int], frozenset[str]]:
     numbers: dict[str, int] = {}
     options = set()
     for setting in settings:
-        name, colon, number = setting.partition(":")
-        if colon and name in _LIMITS:
-            digits = re.match(r"\d*", number)
-            numbers[name] = min(int(digits[0] or 0) if digits else 0, _LIMITS[name])
-        else:
-            options.add(name.replace("_", "-"))
+        # As by atoi(3): there may be space before a number, and what is none is 0.
+        for name, number, word in _SETTING.findall(setting):
+            if name:
+                value = int(number or 0)
+                numbers[name] = _LIMITS[name] if value < 0 else min(value, _LIMITS[name])
+            else:
+                options.add(word.replace("_", "-"))
     return numbers, frozenset(options)
