@@ -81,6 +81,19 @@ def test_aliases_in_a_circle_lead_to_the_name_itself() -> None:
     assert read(message(NAME, answers=records)) == Answer(0, alias=NAME)
 
 
+def test_a_denial_has_no_addresses() -> None:
+    data = message(NAME, answers=(ONE,), authorities=(soa(),), flags=0x8183)
+    assert read(data) == Answer(3, ttl=60)
+
+
+def test_a_referral_is_lame_and_the_denial_of_a_zone_is_not() -> None:
+    referral = record(wire("test"), 2, wire("ns.test"))
+    for record_, is_lame in ((referral, True), (soa(), False)):
+        answer = read(message(NAME, authorities=(record_,), flags=0x8100))
+        assert answer is not None
+        assert answer.is_lame == is_lame
+
+
 @pytest.mark.parametrize(("ttl", "minimum"), [(60, 300), (300, 60)])
 def test_a_denial_is_cached_for_the_shorter_time_of_its_zone(ttl: int, minimum: int) -> None:
     data = message(NAME, authorities=(soa(ttl, minimum),), flags=0x8183)

@@ -132,13 +132,13 @@ def read_answer(data: bytes, asked: bytes, kind: int, *, is_whole: bool = False)
     if flags & _TC and not is_whole:
         return Answer(rcode, is_truncated=True, keeps_case=keeps_case)
     addresses, ttl = _plain_addresses(data, end, answers, kind)
-    if not addresses:
+    if not addresses or rcode:
         message = _Message(data, end, name)
         addresses, alias, ttl = message.follow(answers, name, kind)
-    if addresses:
+    if addresses and not rcode:
         return Answer(rcode, addresses, None, ttl, keeps_case=keeps_case)
     seconds, extended = message.closing(authorities, extras)
-    lame = not (rcode or answers or authorities or flags & (_AA | _RA) or extended)
+    lame = not (rcode or answers or seconds or flags & (_AA | _RA) or extended)
     ttl = min(ttl, seconds)
     return Answer(rcode | extended, (), alias, ttl, is_lame=lame, keeps_case=keeps_case)
 
