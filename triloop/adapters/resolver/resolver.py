@@ -89,7 +89,8 @@ class TwistedResolver(Resolver):
 
     It does what the C library does, with the same files. Each loop has a cache: equal questions
     under way are asked once, and answers are kept for their time to live. Options are keyword
-    arguments of the class or of ``Resolver.configure``; a wrong one is refused at once.
+    arguments of the class, which refuses wrong ones, or of ``Resolver.configure``, which passes
+    them on with the first lookup.
 
     Args:
         servers: Name servers as ``(address, port)``, asked in this order. Default: those of
