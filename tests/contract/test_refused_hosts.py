@@ -101,6 +101,14 @@ def test_loop_without_readers(
         give(no_readers)
 
 
+def test_run_refuses_a_loop_before_anything_runs_in_it(
+    no_readers: asyncio.AbstractEventLoop,
+) -> None:
+    with pytest.raises(TypeError, match="<NoReaders running=False"):
+        run(no_readers)
+    assert no_readers.is_closed()
+
+
 @pytest.mark.parametrize("give", [triloop.TornadoReactor, triloop.install])
 @pytest.mark.parametrize("make", [asyncio.new_event_loop, uvloop.new_event_loop])
 def test_closed_loop(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar, cast
 
 from triloop import awaitables
+from triloop.adapters.twisted_in_asyncio.host import check_host
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
 from triloop.default_loop import usable_loop
 from triloop.lifecycle.attach import enter, global_reactor
@@ -50,7 +52,8 @@ def run(
 
     Raises:
         RuntimeError: Within a running loop.
-        TypeError: ``main`` is not a coroutine, or ``loop_factory`` does not make a loop.
+        TypeError: ``main`` is not a coroutine, or ``loop_factory`` makes no loop that a reactor can
+            run in.
     """
     if not asyncio.iscoroutine(main):
         call = ": call it, and pass what it returns" if callable(main) else ""
@@ -77,9 +80,22 @@ def _new_loop(
     main: Coroutine[Any, Any, Any], factory: Callable[[], asyncio.AbstractEventLoop]
 ) -> asyncio.AbstractEventLoop:
     try:
-        return usable_loop(factory())
+        loop = usable_loop(factory())
+        reactor = sys.modules.get("twisted.internet.reactor")
+        if reactor is None or isinstance(reactor, TornadoReactor):
+            _check_host(loop)
     except BaseException:
         main.close()
+        raise
+    return loop
+
+
+def _check_host(loop: asyncio.AbstractEventLoop) -> None:
+    """Refuse a loop in which no reactor can run before anything runs in it."""
+    try:
+        check_host(loop)
+    except BaseException:
+        loop.close()
         raise
 
 

@@ -131,9 +131,17 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
     return events._get_running_loop()  # looked up at each call: CPython's tests replace it
 
 
-def set_running_loop(loop: asyncio.AbstractEventLoop | None) -> None:
-    """Make a loop the one that runs in this thread, or none."""
-    events._set_running_loop(loop)
+def set_running_loop(loop: asyncio.AbstractEventLoop | None, *, begins: bool = True) -> None:
+    """Make a loop the one that runs in this thread, or none.
+
+    Args:
+        loop: The loop.
+        begins: Whether it runs from now on, and does not just take a step of one task.
+    """
+    set_native = events._set_running_loop
+    if not begins:  # private.runners may have wrapped it
+        set_native = getattr(set_native, "__wrapped__", set_native)
+    set_native(loop)
 
 
 def keep_unsent(transport: SocketTransport, rest: memoryview) -> None:

@@ -49,7 +49,7 @@ def _follow_running_loop() -> None:
     @functools.wraps(native)
     def set_running_loop(loop: asyncio.AbstractEventLoop | None) -> None:
         native(loop)
-        if loop is not None and loop.is_running():  # else it has one step of a task run
+        if loop is not None:
             _notify(loop)
 
     _asyncio._set_running_loop = _asyncio.events._set_running_loop = set_running_loop

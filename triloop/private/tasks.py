@@ -92,13 +92,13 @@ def _running(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         yield
         return
     private: Any = loop
-    set_running_loop(loop)
+    set_running_loop(loop, begins=False)
     private.is_running = lambda: True
     try:
         yield
     finally:
         del private.is_running
-        set_running_loop(before)
+        set_running_loop(before, begins=False)
 
 
 def end_unreported(task: asyncio.Task[Any]) -> None:
