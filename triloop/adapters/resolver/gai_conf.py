@@ -85,7 +85,8 @@ def parse_gai_conf(content: bytes) -> Policy:
     tables: dict[str, list[tuple[str, int]]] = {"label": [], "precedence": [], "scopev4": []}
     for line in content.decode("latin-1").split("\n"):
         fields = line.partition("#")[0].split()
-        if len(fields) > 1 and fields[0] in tables:
+        # As in the C library, a prefix needs a length, and a value that is missing is 0.
+        if len(fields) > 1 and fields[0] in tables and "/" in fields[1]:
             with contextlib.suppress(ValueError):
                 network = ipaddress.ip_network(fields[1], strict=False)
                 if network.version == 6 or fields[0] == "scopev4":
