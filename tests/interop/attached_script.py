@@ -369,7 +369,7 @@ def cycles_leak_nothing() -> None:
             "threads": threads,
             "tasks": len(asyncio.all_tasks()),
             "generators": len(loop._asyncgens),
-            "timed calls": len(reactor._heap) + len(loop._scheduled),
+            "timed calls": len(reactor.timed_calls.heap) + len(loop._scheduled),
         }
 
     async def main() -> None:
