@@ -34,6 +34,8 @@ All scheduling policy lives here and nowhere else:
 from __future__ import annotations
 
 import enum
+import math
+import numbers
 import threading
 import time
 from collections.abc import Callable
@@ -42,16 +44,17 @@ from typing import ParamSpec, TypeVar
 
 from triloop.protocol import Cancellable, Guest, Host
 
-__all__ = ["MAX_ROUNDS", "MAX_SECONDS", "Embedding", "State"]
+__all__ = ["MAX_ROUNDS", "TURN_BUDGET", "Embedding", "State", "check_turn_budget"]
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
 
 #: Rounds a guest may take in one turn while it has work ready.
 MAX_ROUNDS = 16
-#: Seconds after which a turn starts no further round. The host's own I/O waits that long, plus one
-#: round: a guest that always has work delays it no more than one more callback of the host's would.
-MAX_SECONDS = 0.0005
+#: Seconds after which a turn starts no further round, unless the application sets another budget.
+#: The host's own I/O waits that long, plus one round: a guest that always has work delays it no
+#: more than one more callback of the host's would.
+TURN_BUDGET = 0.0005
 #: Seconds by which the armed timer may be late before it is armed again: two clocks that are read
 #: one after the other never agree to the microsecond.
 SLACK = 0.0002
@@ -75,7 +78,7 @@ class Embedding:
         guest: The loop that runs in it.
         clock: Gives monotonic seconds; bounds a turn.
         max_rounds: How often a guest with work ready is turned before the host polls again.
-        max_seconds: No further round begins once a turn has taken this long, in seconds.
+        turn_budget: No further round begins once a turn has taken this long, in seconds.
     """
 
     def __init__(
@@ -85,7 +88,7 @@ class Embedding:
         clock: Callable[[], float] = time.monotonic,
         *,
         max_rounds: int = MAX_ROUNDS,
-        max_seconds: float = MAX_SECONDS,
+        turn_budget: float = TURN_BUDGET,
     ) -> None:
         self.host = host
         self.guest = guest
@@ -96,7 +99,7 @@ class Embedding:
         self._leaves_look = False
         self._clock = clock
         self._max_rounds = max_rounds
-        self._max_seconds = max_seconds
+        self._turn_budget = turn_budget
         self._attached = False
         #: The host's thread, by its identity; 0 before the first attach.
         self.thread = 0
@@ -213,7 +216,7 @@ class Embedding:
         delay = deadline()
         rounds = 1
         while delay == 0 and self.turning and self._attached and rounds < self._max_rounds:
-            if self._clock() - started >= self._max_seconds:
+            if self._clock() - started >= self._turn_budget:
                 break
             turn()
             delay = deadline()
@@ -260,6 +263,24 @@ class Embedding:
             self._timer.cancel()
         self._timer = _ask(self.host.call_later, delay, self._expired)
         self._timer_at = at
+
+
+def check_turn_budget(seconds: float) -> float:
+    """Check what an application has given as the budget of a turn, and return it.
+
+    Raises:
+        TypeError: It is not a number.
+        ValueError: It is negative, or not finite.
+    """
+    example = f"give seconds, such as {TURN_BUDGET} for half a millisecond"
+    if not isinstance(seconds, numbers.Real):
+        raise TypeError(f"turn_budget needs a number; got {seconds!r}: {example}")
+    if not 0 <= seconds < math.inf:
+        raise ValueError(
+            f"turn_budget cannot be negative, infinite or NaN; got {seconds!r}: {example}, or 0 "
+            "for one round a turn"
+        )
+    return seconds
 
 
 def _ask(request: Callable[_P, _T], *args: _P.args, **kw: _P.kwargs) -> _T:

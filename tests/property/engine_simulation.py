@@ -21,7 +21,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from tests.unit.fakes import FakeClock, FakeGuest, FakeHost
-from triloop.embedding import MAX_SECONDS, SLACK, Embedding
+from triloop.embedding import SLACK, TURN_BUDGET, Embedding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 BUSY = 500
 EVENTS = ("readable", "timer", "wake", "thread", "nested", "stop", "detach", "interrupt")
 #: Seconds that pass before an event, and that timers take.
-DELAYS = (0.0, 0.0, 0.0001, 0.001, MAX_SECONDS, 0.3)
+DELAYS = (0.0, 0.0, 0.0001, 0.001, TURN_BUDGET, 0.3)
 
 
 class Interrupted(BaseException):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.unit.fakes import FakeClock, FakeGuest, FakeHost, GuestTimer
-from triloop.embedding import MAX_SECONDS, SLACK, Embedding
+from triloop.embedding import SLACK, TURN_BUDGET, Embedding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ class Piece:
     again: int = 0
 
 
-seconds = st.sampled_from([0.0001, 0.001, MAX_SECONDS, 0.3, 1.0, 2.0])
+seconds = st.sampled_from([0.0001, 0.001, TURN_BUDGET, 0.3, 1.0, 2.0])
 again = st.sampled_from([0, 0, 0, 1, 5, 40])
 
 
@@ -203,7 +203,7 @@ class EmbeddingMachine(RuleBasedStateMachine):
             self.turn_began = self.clock()
         else:
             assert self.rounds < self.max_rounds, "a turn beyond its rounds starves the host"
-            assert self.clock() - self.turn_began < MAX_SECONDS, "a turn beyond its seconds"
+            assert self.clock() - self.turn_began < TURN_BUDGET, "a turn beyond its seconds"
         self.rounds += 1
 
     @invariant()

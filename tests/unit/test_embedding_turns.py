@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.embedded_worlds import World, from_another_thread, schedule_for_ever
 from tests.unit.fakes import FakeClock, FakeGuest, FakeHost
-from triloop.embedding import MAX_ROUNDS, MAX_SECONDS, Embedding, State
+from triloop.embedding import MAX_ROUNDS, TURN_BUDGET, Embedding, State
 
 if TYPE_CHECKING:
     pass
@@ -30,7 +30,7 @@ def test_turn_is_bounded_in_rounds(max_rounds: int) -> None:
 
 
 def test_turn_is_bounded_in_seconds(world: World) -> None:
-    schedule_for_ever(world, MAX_SECONDS / 2.5)
+    schedule_for_ever(world, TURN_BUDGET / 2.5)
     world.host.run_pass()
     assert world.guest.turns == 3
     world.host.run_pass()
@@ -38,7 +38,7 @@ def test_turn_is_bounded_in_seconds(world: World) -> None:
 
 
 def test_slow_round_is_the_only_one(world: World) -> None:
-    schedule_for_ever(world, MAX_SECONDS * 1.01)
+    schedule_for_ever(world, TURN_BUDGET * 1.01)
     world.host.run_pass()
     assert world.guest.turns == 1
 

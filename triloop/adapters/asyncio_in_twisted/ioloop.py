@@ -9,6 +9,7 @@ from tornado.platform.asyncio import AsyncIOLoop
 
 from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop
 from triloop.adapters.asyncio_in_twisted.reactors import refuse_within_running_loop
+from triloop.embedding import TURN_BUDGET
 from triloop.private.cpython import current_loop
 
 if TYPE_CHECKING:
@@ -31,10 +32,13 @@ class TwistedIOLoop(AsyncIOLoop):
     Args:
         reactor: A reactor with IReactorFDSet and IReactorTime. None: the global one, or, if another
             open loop has that, a reactor of this loop's own, which is closed with it.
+        turn_budget: For how long the loop may keep the reactor from its own I/O while it has work
+            ready, in seconds; see :class:`ReactorEventLoop`.
 
     Raises:
-        ValueError: Another open loop is on the same reactor.
-        TypeError: The reactor cannot watch descriptors.
+        ValueError: Another open loop is on the same reactor; ``turn_budget`` is negative, or not
+            finite.
+        TypeError: The reactor cannot watch descriptors; ``turn_budget`` is not a number.
         RuntimeError: Inside a running loop, where nothing would run the reactor.
     """
 
@@ -42,9 +46,17 @@ class TwistedIOLoop(AsyncIOLoop):
 
     if TYPE_CHECKING:
         # Tornado's is annotated to give Any.
-        def __new__(cls, reactor: Any = None, *, make_current: bool = True) -> Self: ...  # noqa: D102
+        def __new__(  # noqa: D102
+            cls,
+            reactor: Any = None,
+            *,
+            turn_budget: float = TURN_BUDGET,
+            make_current: bool = True,
+        ) -> Self: ...
 
-    def initialize(self, reactor: Any = None, **kwargs: Any) -> None:  # type: ignore[override]
+    def initialize(  # type: ignore[override]
+        self, reactor: Any = None, *, turn_budget: float = TURN_BUDGET, **kwargs: Any
+    ) -> None:
         """Called by Tornado in place of ``__init__``.
 
         Where Tornado itself asks for an IOLoop on an asyncio loop, the IOLoop is on that one.
@@ -54,7 +66,7 @@ class TwistedIOLoop(AsyncIOLoop):
             return
         if kwargs.get("make_current", True):
             refuse_within_running_loop(reactor)
-        loop = ReactorEventLoop(reactor)
+        loop = ReactorEventLoop(reactor, turn_budget=turn_budget)
         try:
             super().initialize(asyncio_loop=loop, **kwargs)
         except BaseException:

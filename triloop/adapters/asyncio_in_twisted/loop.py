@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from contextvars import Context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.error import ReactorNotRestartable
@@ -20,7 +21,7 @@ from triloop.adapters.asyncio_in_twisted.poller import RAW, Poller
 from triloop.adapters.asyncio_in_twisted.reactors import RUN_TWISTED_INSIDE, reactor_for, will_run
 from triloop.adapters.asyncio_in_twisted.streams import StreamTransport
 from triloop.default_loop import nested_loops
-from triloop.embedding import Embedding
+from triloop.embedding import TURN_BUDGET, Embedding, check_turn_budget
 from triloop.origins import warn
 from triloop.private.cpython import (
     TimerHandle,
@@ -72,10 +73,13 @@ class ReactorEventLoop(ResolvingLoop):
     Args:
         reactor: A reactor with IReactorFDSet and IReactorTime. None: the global one, or, if another
             open loop has that, a reactor of this loop's own, which is closed with it.
+        turn_budget: For how long the loop may keep the reactor from its own I/O while it has work
+            ready, in seconds. A turn starts no further round after that; 0: each has one round.
 
     Raises:
-        ValueError: Another open loop is on the same reactor.
-        TypeError: The reactor cannot watch descriptors.
+        ValueError: Another open loop is on the same reactor; ``turn_budget`` is negative, or not
+            finite.
+        TypeError: The reactor cannot watch descriptors; ``turn_budget`` is not a number.
         twisted.internet.error.ReactorNotRestartable: The reactor given was stopped for good.
         RuntimeError: It runs in another thread.
     """
@@ -83,7 +87,8 @@ class ReactorEventLoop(ResolvingLoop):
     #: Closed until the reactor is accepted: ``close`` and garbage collection read this.
     _closed = True
 
-    def __init__(self, reactor: Any = None) -> None:
+    def __init__(self, reactor: Any = None, *, turn_budget: float = TURN_BUDGET) -> None:
+        self._embed = partial(Embedding, turn_budget=check_turn_budget(turn_budget))
         with deciding:  # of two threads that make a loop at once, one gets the global reactor
             self._open(reactor)
 
@@ -99,7 +104,7 @@ class ReactorEventLoop(ResolvingLoop):
         )
         self._host = ReactorHost(self._reactor, self._life.interrupt)
         self._guest = LoopGuest(self)
-        self._embedding = Embedding(self._host, self._guest)
+        self._embedding = self._embed(self._host, self._guest)
         try:
             super().__init__(Poller())
         except BaseException:
@@ -226,7 +231,7 @@ class ReactorEventLoop(ResolvingLoop):
         if can_run:
             self._embedding.detach()
         self._life.reset(can_run=can_run)
-        self._embedding = Embedding(self._host, self._guest)
+        self._embedding = self._embed(self._host, self._guest)
 
     def _enter(self) -> _Outer:
         """Become the running loop; returns what :meth:`_leave` needs to put back."""
@@ -362,9 +367,12 @@ class ReactorEventLoop(ResolvingLoop):
         self._signals.pass_on(data)
 
 
-def new_event_loop(reactor: Any = None) -> ReactorEventLoop:
-    """A new :class:`ReactorEventLoop`; can be the ``loop_factory`` of ``asyncio.Runner``."""
-    return ReactorEventLoop(reactor)
+def new_event_loop(reactor: Any = None, *, turn_budget: float = TURN_BUDGET) -> ReactorEventLoop:
+    """A new :class:`ReactorEventLoop`; can be the ``loop_factory`` of ``asyncio.Runner``.
+
+    Args and errors are those of the class.
+    """
+    return ReactorEventLoop(reactor, turn_budget=turn_budget)
 
 
 def open_loops() -> list[ReactorEventLoop]:

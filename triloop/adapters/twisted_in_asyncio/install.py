@@ -12,6 +12,7 @@ from twisted.internet.main import installReactor
 
 from triloop.adapters.twisted_in_asyncio.names import serves_twisted
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
+from triloop.embedding import TURN_BUDGET
 from triloop.origins import described, remember
 from triloop.private.scrapy import wanted_loop
 from triloop.registry import deciding
@@ -24,6 +25,7 @@ def install(
     *,
     restartable: bool = False,
     resolver: bool = False,
+    turn_budget: float = TURN_BUDGET,
 ) -> TornadoReactor:
     """Make a :class:`TornadoReactor` the global one, ``twisted.internet.reactor``.
 
@@ -35,6 +37,8 @@ def install(
         resolver: Whether Twisted and Tornado look names up by :class:`triloop.TwistedResolver`,
             without threads; this calls ``Resolver.configure("triloop.TwistedResolver")``, unless
             the application has configured such a resolver before.
+        turn_budget: For how long the reactor may keep the loop from its own I/O while it has work
+            ready, in seconds; see :class:`TornadoReactor`.
 
     Returns:
         The reactor.
@@ -42,6 +46,7 @@ def install(
     Raises:
         twisted.internet.error.ReactorAlreadyInstalledError: There is a global reactor already;
             the message names it and, where that can be known, the line that did it.
+        TypeError, ValueError, RuntimeError: As from :class:`TornadoReactor`.
     """
     with deciding:
         installed = sys.modules.get("twisted.internet.reactor")
@@ -49,7 +54,7 @@ def install(
             raise error.ReactorAlreadyInstalledError(_already_installed(installed))
         if io_loop is None:
             io_loop = wanted_loop(sys._getframe(1))
-        reactor = TornadoReactor(io_loop, restartable=restartable)
+        reactor = TornadoReactor(io_loop, restartable=restartable, turn_budget=turn_budget)
         remember(reactor)
         installReactor(reactor)
     if resolver and not serves_twisted(Resolver.configured_class()):

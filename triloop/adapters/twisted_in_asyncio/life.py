@@ -8,8 +8,8 @@ import weakref
 from collections.abc import Callable
 from contextvars import Context
 
-from triloop.adapters.twisted_in_asyncio.guest import AsyncioReactor, GuestReactor, ReactorGuest
-from triloop.adapters.twisted_in_asyncio.host import AsyncioHost, check_host, named, open_loop
+from triloop.adapters.twisted_in_asyncio.guest import AsyncioReactor, GuestReactor
+from triloop.adapters.twisted_in_asyncio.host import check_host, named, open_loop
 from triloop.adapters.twisted_in_asyncio.refusals import error_of
 from triloop.adapters.twisted_in_asyncio.visit import Visit, no_pool
 from triloop.adapters.winding import Winding, shutdown_event
@@ -37,6 +37,8 @@ class HostedReactor(GuestReactor, AsyncioReactor):  # type: ignore[misc]  # call
         RuntimeError: It is closed, or runs in another thread.
     """
 
+    _embed: Callable[[asyncio.AbstractEventLoop], Embedding]
+
     def __init__(self, loop: asyncio.AbstractEventLoop, *, restartable: bool) -> None:
         check_host(loop)
         self._asyncioEventloop = loop
@@ -54,8 +56,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):  # type: ignore[misc]  # call
         self.lifecycle = Lifecycle(self._actions())
         #: Its users in a loop that other code runs.
         self.visit = Visit(self, self.lifecycle)
-        self._guest = ReactorGuest(self)
-        self._embedding = Embedding(AsyncioHost(loop), self._guest)
+        self._embedding = self._embed(loop)
         super().__init__()
         self.lifecycle.handle(Event.USE)
 
@@ -180,7 +181,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):  # type: ignore[misc]  # call
     def _enter(self, loop: asyncio.AbstractEventLoop) -> None:
         self._asyncioEventloop = loop
         self._is_debug = loop.get_debug()
-        self._embedding = Embedding(AsyncioHost(loop), self._guest)
+        self._embedding = self._embed(loop)
 
     # IReactorCore
 
@@ -306,11 +307,10 @@ class HostedReactor(GuestReactor, AsyncioReactor):  # type: ignore[misc]  # call
 
     def _schedule(self) -> None:
         self._unschedule()
-        loop = self._asyncioEventloop
+        loop, handle = self._asyncioEventloop, self.lifecycle.handle
         self.visits = loop.is_running()
         if not loop.is_closed():
-            begin = Context().run(lambda: loop.call_soon(self.lifecycle.handle, Event.START))
-            self._start_handle = begin
+            self._start_handle = Context().run(lambda: loop.call_soon(handle, Event.START))
 
     def _unschedule(self) -> None:
         if self._start_handle is not None:

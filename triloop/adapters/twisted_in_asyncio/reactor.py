@@ -12,10 +12,11 @@ from tornado.ioloop import IOLoop
 from twisted.internet.base import DelayedCall
 
 from triloop.adapters.twisted_in_asyncio.early_writes import EarlyWriter
+from triloop.adapters.twisted_in_asyncio.guest import ReactorGuest
 from triloop.adapters.twisted_in_asyncio.host import AsyncioHost, asyncio_loop
 from triloop.adapters.twisted_in_asyncio.life import HostedReactor
 from triloop.adapters.twisted_in_asyncio.names import ConfiguredResolver
-from triloop.embedding import Embedding
+from triloop.embedding import TURN_BUDGET, Embedding, check_turn_budget
 from triloop.private.cpython import running_loop
 from triloop.private.reactors import has_started
 from triloop.private.runners import watch_loops
@@ -46,10 +47,14 @@ class TornadoReactor(HostedReactor):
     Args:
         io_loop: A Tornado IOLoop, an asyncio loop, or None for the current one.
         restartable: Whether ``run()`` may be called again after ``stop()``.
+        turn_budget: For how long the reactor may keep the loop from its own I/O while it has work
+            ready, in seconds. A turn starts no further round after that; 0: each has one round.
 
     Raises:
-        TypeError: ``io_loop`` is neither, or cannot watch descriptors.
-        RuntimeError: It is closed, or runs in another thread; or it is None, and a reactor of
+        TypeError: ``io_loop`` is neither, or cannot watch descriptors; ``turn_budget`` is not a
+            number.
+        ValueError: ``turn_budget`` is negative, or not finite.
+        RuntimeError: The loop is closed, or runs in another thread; or it is None, and a reactor of
             Twisted's own runs in this thread without a loop.
     """
 
@@ -62,9 +67,13 @@ class TornadoReactor(HostedReactor):
         io_loop: IOLoop | asyncio.AbstractEventLoop | None = None,
         *,
         restartable: bool = False,
+        turn_budget: float = TURN_BUDGET,
     ) -> None:
+        budget = check_turn_budget(turn_budget)
         #: The line that installed it, if this is the global reactor.
         self.installed_by: str | None = None
+        guest = ReactorGuest(self)
+        self._embed = lambda loop: Embedding(AsyncioHost(loop), guest, turn_budget=budget)
         super().__init__(asyncio_loop(io_loop), restartable=restartable)
         self.installNameResolver(ConfiguredResolver(self, self.nameResolver))
         _reactors.add(self)
@@ -115,7 +124,7 @@ class TornadoReactor(HostedReactor):
         self._unschedule()  # this is not a run
         due = self.timeout()
         end = loop.call_later(delay if due is None else min(delay, due), loop.stop)
-        passing = Embedding(AsyncioHost(loop), self._guest)
+        passing = self._embed(loop)
         self.after_turn = loop.stop
         self._embedding.detach()
         passing.attach()
