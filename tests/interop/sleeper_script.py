@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
+from typing import Any
 
+from twisted.internet.defer import inlineCallbacks
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.task import deferLater
 
@@ -19,6 +22,7 @@ async def within(reactor: triloop.TornadoReactor | EPollReactor) -> None:
     tasks = [
         loop.create_task(asyncio.sleep(FOREVER), name="asyncio sleeps"),
         loop.create_task(twisted_waits(reactor), name="Twisted waits"),
+        loop.create_task(waits_for_a_task(), name="waits for a Task"),
     ]
     print("ready", flush=True)  # noqa: T201 - read by the test
     await asyncio.gather(*tasks)
@@ -26,6 +30,19 @@ async def within(reactor: triloop.TornadoReactor | EPollReactor) -> None:
 
 async def twisted_waits(reactor: triloop.TornadoReactor | EPollReactor) -> None:
     await triloop.as_future(deferLater(reactor, FOREVER))
+
+
+async def waits_for_a_task() -> None:
+    await triloop.as_future(passes_on(behind_deferreds()))
+
+
+@inlineCallbacks
+def passes_on(coroutine: Any) -> Generator[Any, Any, None]:
+    yield triloop.as_deferred(coroutine)
+
+
+async def behind_deferreds() -> None:
+    await asyncio.sleep(FOREVER)
 
 
 def twisted_in_asyncio() -> None:

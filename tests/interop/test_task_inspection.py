@@ -34,6 +34,13 @@ def test_tasks_of_both_worlds_are_shown(direction: str) -> None:
             assert "asyncio sleeps" in shown
             assert "Twisted waits" in shown
             assert "twisted_waits" in shown, "the stack of the task that waits for a Deferred"
+        # The last command was pstree.
+        lines = shown.splitlines()
+        waits, behind = (
+            next(line.index(name) for line in lines if name in line)
+            for name in ("waits_for_a_task", "behind_deferreds")
+        )
+        assert behind > waits, "a Task is shown below the one that waits for its Deferred"
     finally:
         process.kill()
         process.communicate()

@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.python import threadable
 from twisted.python.failure import Failure
 
+from triloop.awaitables import call_graph
 from triloop.awaitables.convertible import Convertible, T, check_convertible
 from triloop.awaitables.outcomes import settle
 from triloop.awaitables.tasks import create_task
@@ -85,7 +86,19 @@ def as_future(
                 expect(reactor)
             x.addBoth(_deliver, x, future)
         future.add_done_callback(partial(_cancel, x))
+        if call_graph.IS_KEPT:
+            call_graph.note_future(x, future)
         return future
+    return _other_future(x, loop, name, context)
+
+
+def _other_future(
+    x: Convertible[T],
+    loop: asyncio.AbstractEventLoop | None,
+    name: str | None,
+    context: Context | None,
+) -> asyncio.Future[T]:
+    """Convert what is no Deferred."""
     if isinstance(x, asyncio.Future):
         if not x.done():
             usable_loop(x.get_loop())

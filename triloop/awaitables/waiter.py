@@ -11,7 +11,7 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from triloop.awaitables.call_graph import begin_wait, end_wait
+from triloop.awaitables import call_graph
 from triloop.awaitables.outcomes import CANCELLED, exception_of, raise_failure
 from triloop.awaited_reactor import expect_reactor
 from triloop.private.cpython import running_loop
@@ -56,7 +56,7 @@ class Waiter(Deferred[None]):
         self._driven_by_twisted = False
         self._outcome: Any = None
         self._task: asyncio.Task[Any] | None = None
-        self._awaited: asyncio.Future[Any] | None = None
+        self._awaited: list[asyncio.Future[Any]] | None = None
         self._cancelled_with: tuple[Any, ...] | None = None
 
     # -- what a Task asks of a future -----------------------------------------------------------
@@ -76,9 +76,9 @@ class Waiter(Deferred[None]):
             return
         if self._driver is not None:
             self._driver.waiter = self
-        if isinstance(self._source, Deferred):
+        if call_graph.IS_KEPT and self._source is not None:
             self._task = asyncio.current_task(self._loop)
-            self._awaited = begin_wait(self._source, self._task)
+            self._awaited = call_graph.begin_wait(self._source, self._task)
 
     def cancel(self, msg: Any = None) -> bool:  # type: ignore[override]  # a Task asks for the bool
         """Cancel what is waited for; the await goes on when that has come to its end.
@@ -142,8 +142,9 @@ class Waiter(Deferred[None]):
     def _fire(self, outcome: Any) -> None:
         self._source = None
         self.has_fired = True
-        end_wait(self._awaited, self._task)
-        self._task = None
+        if self._awaited is not None:
+            call_graph.end_wait(self._awaited, self._task)
+            self._task = None
         self._outcome = outcome
         if self._driven_by_twisted:
             self.callback(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +12,11 @@ from twisted.python.failure import Failure
 
 __all__ = [
     "ReturnValue",
-    "canceller_of",
     "count_as_handled",
     "drive",
     "replace_drive",
     "twisteds_drive",
+    "what_fires",
 ]
 
 _module: Any = defer
@@ -23,6 +24,9 @@ _Drive = Callable[[Any], "Deferred[Any]"]
 
 #: What ``returnValue()`` raises.
 ReturnValue: Any = _module._DefGen_Return
+
+_DeferredList: Any = _module.DeferredList
+_CancellationStatus: Any = _module._CancellationStatus
 
 
 def drive(coroutine: Any) -> Deferred[Any]:
@@ -53,8 +57,22 @@ def count_as_handled(deferred: Deferred[Any], failure: Failure) -> None:
         info.failResult = None
 
 
-def canceller_of(deferred: Deferred[Any]) -> Callable[..., object] | None:
-    """The canceller of ``deferred``, or of the Deferred that it waits for."""
-    while deferred._chainedTo is not None:
-        deferred = deferred._chainedTo
-    return deferred._canceller
+def what_fires(deferred: Deferred[Any]) -> list[Any]:
+    """What ``deferred`` waits for, as far as it shows.
+
+    That is another Deferred at whose result it waits, or those of a DeferredList; the object that
+    its canceller is a method of, or what its canceller has of Futures; for a coroutine or generator
+    that Twisted drives, the Deferred that this one waits for.
+    """
+    if deferred._chainedTo is not None:
+        return [deferred._chainedTo]
+    if isinstance(deferred, _DeferredList):
+        parts: Any = deferred
+        return list(parts._deferredList)
+    canceller: Any = deferred._canceller
+    if canceller is None:
+        return []
+    held = [cell.cell_contents for cell in getattr(canceller, "__closure__", None) or ()]
+    waits_for = [one.waitingOn for one in held if isinstance(one, _CancellationStatus)]
+    futures = [one for one in held if isinstance(one, asyncio.Future)]
+    return [getattr(canceller, "__self__", None), *waits_for, *futures]

@@ -372,7 +372,12 @@ _TWISTED = (
         ("_debugInfo", "a failure that was handed on counts as handled"),
     ),
     *_at(
+        "twisted.internet.defer:DeferredList",
+        ("_deferredList", "the Deferreds that it waits for: Tasks may be behind them"),
+    ),
+    *_at(
         "twisted.internet.defer",
+        ("_CancellationStatus", "knows what a coroutine that Twisted drives waits for"),
         ("_DefGen_Return", "what returnValue() raises"),
         ("_cancellableInlineCallbacks(gen)", "replaced: drives a coroutine that awaits anything"),
     ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import sys
 import types
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
@@ -267,31 +266,6 @@ def test_tasks_in_one_context_wake_each_other(unhandled: UnhandledErrors) -> Non
         results = outcome(Deferred.fromCoroutine(awaits(source)))
         await asyncio.ensure_future(fires(source))
         assert results == [3]
-
-    run(main, unhandled)
-
-
-@pytest.mark.usefixtures("anything")
-@pytest.mark.skipif(sys.version_info < (3, 14), reason="call graphs came with Python 3.14")
-@pytest.mark.parametrize("start", [as_deferred, Deferred.fromCoroutine])
-def test_call_graph_continues_behind_a_deferred(
-    start: Callable[[Any], Deferred[Any]], unhandled: UnhandledErrors
-) -> None:
-    inner: list[Any] = []
-
-    async def inmost(source: Deferred[None]) -> None:
-        inner.append(asyncio.current_task())
-        await source
-
-    async def main() -> None:
-        source: Deferred[None] = Deferred()
-        outer = asyncio.ensure_future(awaits(start(inmost(source))))
-        await turns()
-        capture: Any = asyncio.capture_call_graph  # type: ignore[attr-defined, unused-ignore]
-        assert [one.future for one in capture(inner[0]).awaited_by] == [outer]
-        source.callback(None)
-        await outer
-        assert not inner[0]._asyncio_awaited_by
 
     run(main, unhandled)
 
