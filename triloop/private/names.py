@@ -361,23 +361,17 @@ _TWISTED = (
             "adoptDatagramPort()",
         ),
     ),
-    *_at(
-        "twisted.internet.base:DelayedCall",
-        ("_repr", "what debug mode shows of a call that was dropped"),
-    ),
+    *_at("twisted.internet.base:DelayedCall", ("_repr", "what debug mode shows of a dropped call")),
     *_at(
         "twisted.internet.defer:Deferred",
         ("_canceller", "what cancels a Deferred"),
         ("_chainedTo", "the Deferred at whose result another one waits"),
         ("_debugInfo", "a failure that was handed on counts as handled"),
     ),
-    *_at(
-        "twisted.internet.defer:DeferredList",
-        ("_deferredList", "the Deferreds that it waits for: Tasks may be behind them"),
-    ),
+    *_at("twisted.internet.defer:DeferredList", ("_deferredList", "what it waits for")),
     *_at(
         "twisted.internet.defer",
-        ("_CancellationStatus", "knows what a coroutine that Twisted drives waits for"),
+        ("_CancellationStatus", "what a coroutine waits for that Twisted drives"),
         ("_DefGen_Return", "what returnValue() raises"),
         ("_cancellableInlineCallbacks(gen)", "replaced: drives a coroutine that awaits anything"),
     ),
