@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable, Generator
 from typing import Any
 
 import aiohttp
@@ -15,7 +16,8 @@ import anyio.to_thread
 import httpx
 import sniffio
 import uvloop
-from twisted.internet.defer import Deferred
+from tornado import gen
+from twisted.internet.defer import Deferred, ensureDeferred, inlineCallbacks
 
 import triloop
 
@@ -65,23 +67,50 @@ async def by_anyio(later: Any) -> None:
     assert scope.cancelled_caught
 
 
+async def within(url: str, later: Any) -> None:
+    """Await all of it in one coroutine."""
+    task = asyncio.current_task()
+    await later()
+    assert await asyncio.sleep(0.001, "slept") == "slept"
+    assert sniffio.current_async_library() == "asyncio"
+    await by_clients(url)
+    await by_anyio(later)
+    assert asyncio.current_task() is task is not None
+
+
+@inlineCallbacks
+def by_generator(coroutine: Any) -> Generator[Any, Any, Any]:
+    """Yield a coroutine."""
+    return (yield coroutine)
+
+
+#: What starts a coroutine, in each library.
+STARTS: list[Callable[[Any], Any]] = [
+    asyncio.ensure_future,
+    gen.convert_yielded,
+    gen.coroutine(lambda coroutine: (yield coroutine)),
+    Deferred.fromCoroutine,
+    ensureDeferred,
+    by_generator,
+    triloop.as_future,
+    triloop.as_deferred,
+    triloop.returns_deferred(lambda coroutine: coroutine),
+]
+
+
 async def main(reactor: Any) -> None:
-    """Await all of it, and Deferreds of the reactor."""
+    """Await all of it, and Deferreds of the reactor, in coroutines that each library starts."""
     from twisted.internet.task import deferLater
 
     async def later() -> None:
         assert await deferLater(reactor, 0.001, lambda: "later") == "later"
 
-    task = asyncio.current_task()
-    await later()
-    assert await asyncio.sleep(0.001, "slept") == "slept"
-    assert sniffio.current_async_library() == "asyncio"
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    await by_clients(f"http://127.0.0.1:{port}/")
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    await within(url, later)
+    for start in STARTS:
+        await start(within(url, later))
     server.close()
-    await by_anyio(later)
-    assert asyncio.current_task() is task is not None
     sys.exit(7)
 
 

@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = Path(__file__).with_name("await_script.py")
+PATHS = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+SCRIPT = "await_script.py"
+FRAMEWORKS = "await_frameworks_script.py"
 RUNNER = """
 import triloop
 triloop.install()
@@ -36,16 +39,31 @@ class Tests(TestCase):
 """
 
 
-@pytest.mark.parametrize("host", ["asyncio", "uvloop", "epoll"])
-def test_react_runs_what_asyncios_libraries_have(host: str) -> None:
+def run_script(name: str, host: str) -> tuple[int, str]:
+    """Its exit status, and what it complained of."""
     ran = subprocess.run(
-        [sys.executable, "-W", "error", SCRIPT, host],
+        [sys.executable, "-W", "error", Path(__file__).with_name(name), host],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *PATHS])},
     )
-    assert (ran.returncode, ran.stderr) == (7, ""), ran.stderr
+    return ran.returncode, ran.stderr
+
+
+hosts = pytest.mark.parametrize("host", ["asyncio", "uvloop", "epoll"])
+
+
+@hosts
+def test_react_runs_what_asyncios_libraries_have(host: str) -> None:
+    assert run_script(SCRIPT, host) == (7, "")
+
+
+@hosts
+@pytest.mark.skipif(find_spec("klein") is None, reason="klein is not installed")
+def test_handlers_of_frameworks_await_what_the_others_have(host: str) -> None:
+    assert run_script(FRAMEWORKS, host) == (7, "")
 
 
 def test_trial_runs_asyncios_coroutines(tmp_path: Path) -> None:
