@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import weakref
 
@@ -13,8 +14,8 @@ from triloop.registry import deciding
 
 __all__ = ["expect_run"]
 
-#: The loops that have work and have not run since, each with the thread and the line that gave it.
-_awaited: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[int, str]]
+#: The loops that have work and have not run since; with the process, thread and line that gave it.
+_awaited: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[tuple[int, int], str]]
 _awaited = weakref.WeakKeyDictionary()
 
 
@@ -22,7 +23,7 @@ def expect_run(loop: asyncio.AbstractEventLoop) -> None:
     """Note that ``loop`` was given work; if another loop runs in this thread first, warn once."""
     if not loop.is_running() and loop not in _awaited:
         with deciding:
-            _awaited[loop] = threading.get_ident(), caller()
+            _awaited[loop] = _here(), caller()
         watch_loops(_check)
 
 
@@ -33,11 +34,16 @@ def _check(running: asyncio.AbstractEventLoop) -> None:
     with deciding:  # another thread may add some
         _awaited.pop(running, None)
         awaited = list(_awaited.items())
-    for loop, (thread, line) in awaited:
-        if thread == threading.get_ident() and not _runs_inside(loop, running):
+    for loop, (place, line) in awaited:
+        if place == _here() and not _runs_inside(loop, running):
             _awaited.pop(loop, None)
             if not loop.is_running() and not loop.is_closed():
                 _warn(loop, line, running)
+
+
+def _here() -> tuple[int, int]:
+    """The process and the thread: work of a parent does not concern its forked child."""
+    return os.getpid(), threading.get_ident()
 
 
 def _runs_inside(loop: asyncio.AbstractEventLoop, running: asyncio.AbstractEventLoop) -> bool:

@@ -164,6 +164,14 @@ def work_for_a_loop_is_warned_of_when_another_one_runs() -> None:
         loop.run_until_complete(asyncio.sleep(0.01))
         asyncio.set_event_loop(loop)
     assert done == [1, 1]
+    # The work of a parent is not that of its child.
+    triloop.as_deferred(work())
+    pid = os.fork()
+    if pid == 0:
+        asyncio.run(asyncio.sleep(0))
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    loop.run_until_complete(asyncio.sleep(0.01))
     # The loop that runs first is the one.
     triloop.as_deferred(work()).addCallback(done.append)
     reactor.callLater(0.01, reactor.stop)
