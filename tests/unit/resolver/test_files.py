@@ -227,6 +227,13 @@ def test_a_long_file_is_read_in_steps_and_whole() -> None:
         assert table.find(name.encode(), INET) == [address]
 
 
+def test_a_name_may_have_thousands_of_addresses() -> None:
+    lines = [f"10.0.{n >> 8}.{n & 255} many.test" for n in range(20_000)]
+    table = HostsTable("\n".join(lines + lines).encode())
+    assert len([*table.read()]) > 5
+    assert table.find(b"many.test", INET) == [line.split()[0] for line in lines]
+
+
 # -- gai.conf -----------------------------------------------------------------------------------
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import socket
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from collections.abc import Iterator
 __all__ = ["HostsTable"]
 
 # Bytes that are read in one step, in a few milliseconds.
-_STEP = 1 << 16
+_STEP = 1 << 15
 
 
 class HostsTable:
@@ -22,8 +21,8 @@ class HostsTable:
 
     def __init__(self, content: bytes) -> None:
         self._content = content
-        # A single address is a plain str: 150,000 tuples would make the garbage collector pause.
-        self._addresses: dict[bytes, str | tuple[str, ...]] = {}
+        # A single address is a plain str: 150,000 dicts would make the garbage collector pause.
+        self._addresses: dict[bytes, str | dict[str, None]] = {}
         # In a long file most lines have the same address.
         self._texts: dict[bytes, str | None] = {}
 
@@ -53,17 +52,19 @@ class HostsTable:
                 known = addresses.get(name)
                 if known is None:
                     addresses[name] = text
-                elif known != text and text not in _as_tuple(known):
-                    addresses[name] = (*_as_tuple(known), text)
+                elif isinstance(known, dict):
+                    known[text] = None
+                elif known != text:
+                    addresses[name] = {known: None, text: None}
 
     def _text(self, field: bytes) -> str | None:
         """An address literal in its usual form; None if octal, short, scoped or not a literal."""
-        text = None
-        for family in (socket.AF_INET, socket.AF_INET6):
-            with contextlib.suppress(OSError, ValueError):
-                packed = socket.inet_pton(family, field.decode("latin-1"))
-                text = socket.inet_ntop(family, packed)
-                break
+        text: str | None
+        family = socket.AF_INET6 if b":" in field else socket.AF_INET
+        try:
+            text = socket.inet_ntop(family, socket.inet_pton(family, field.decode("latin-1")))
+        except (OSError, ValueError):
+            text = None
         self._texts[field] = text
         return text
 
@@ -77,14 +78,10 @@ class HostsTable:
         known = self._addresses.get(name)
         if known is None:
             return []
-        known = _as_tuple(known)
+        known = {known: None} if isinstance(known, str) else known
         if family == socket.AF_INET:
             return list(dict.fromkeys(text for each in known if (text := _as_ipv4(each))))
         return [text for text in known if family == socket.AF_UNSPEC or ":" in text]
-
-
-def _as_tuple(known: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (known,) if isinstance(known, str) else known
 
 
 def _as_ipv4(text: str) -> str | None:

@@ -13,7 +13,7 @@ from triloop.adapters.resolver.loop import Loop
 __all__ = ["HostsSource"]
 
 # A longer file is read in steps.
-_SHORT = 1 << 17
+_SHORT = 1 << 15
 # Seconds that the steps may take before the loop has a turn.
 _STINT = 0.005
 
