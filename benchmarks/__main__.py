@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks import targets
 from benchmarks.charts import write_charts
+from benchmarks.contenders import is_installed
 from benchmarks.jobs import BARE, JOBS, QUICK_POINTS, Job, Point
 from benchmarks.measure import Plan, measure
 from benchmarks.report import markdown, tables
@@ -84,7 +85,8 @@ def _jobs(options: argparse.Namespace) -> list[Job]:
 
 def _narrow(job: Job, options: argparse.Namespace) -> Job:
     points = job.points
-    contenders = tuple(n for n in job.contenders if _matches(n, options.contenders) or n == BARE)
+    wanted = (n for n in job.contenders if _matches(n, options.contenders) or n == BARE)
+    contenders = tuple(n for n in wanted if is_installed(n))
     if options.quick and job.kind != "work":
         points = job.at(QUICK_POINTS).points if not job.name.endswith("idle") else ()
     if options.targets:

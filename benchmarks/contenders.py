@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from importlib.util import find_spec
 from typing import Any
 
 from benchmarks import jobs
 
-__all__ = ["is_reactor", "run_loop", "run_reactor"]
+__all__ = ["is_installed", "is_reactor", "run_loop", "run_reactor"]
+
+
+def is_installed(contender: str) -> bool:
+    """Whether what it needs is installed; rloop is no requirement of the benchmarks."""
+    return contender != jobs.RLOOP or find_spec("rloop") is not None
 
 
 def is_reactor(contender: str) -> bool:
@@ -65,6 +71,11 @@ def _asyncio_loop(name: str) -> asyncio.AbstractEventLoop:
         import uvloop
 
         return uvloop.new_event_loop()
+    if name == jobs.RLOOP:
+        import rloop
+
+        loop: asyncio.AbstractEventLoop = rloop.new_event_loop()
+        return loop
     return asyncio.SelectorEventLoop()
 
 

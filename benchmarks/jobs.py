@@ -13,6 +13,7 @@ __all__ = [
     "LOOP_EPOLL",
     "LOOP_SELECT",
     "QUICK_POINTS",
+    "RLOOP",
     "TORNADO",
     "TORNADO_UVLOOP",
     "TRADITION",
@@ -33,6 +34,7 @@ TORNADO_UVLOOP = "TornadoReactor, uvloop"
 # asyncio's loops.
 ASYNCIO = "asyncio"
 UVLOOP = "uvloop"
+RLOOP = "rloop"
 LOOP_EPOLL = "ReactorEventLoop, epoll"
 LOOP_SELECT = "ReactorEventLoop, select"
 # What a program imports that uses Tornado and Twisted without triloop.
@@ -40,6 +42,8 @@ CLASSIC = "Tornado and Twisted"
 
 _REACTORS = (EPOLL, TRADITION, TRADITION_UVLOOP, TORNADO, TORNADO_UVLOOP)
 _LOOPS = (ASYNCIO, UVLOOP, LOOP_EPOLL, LOOP_SELECT)
+#: rloop has no TLS.
+_PLAIN_LOOPS = (ASYNCIO, UVLOOP, RLOOP, LOOP_EPOLL, LOOP_SELECT)
 
 KIB = 1024
 _SIZES = (64, KIB, 100 * KIB)
@@ -110,8 +114,8 @@ QUICK_POINTS = (*_FEW, *_PAGE)
 
 JOBS = (
     Job("twisted-echo", "tcp", (BARE, *_REACTORS), _ECHO),
-    Job("asyncio-echo", "tcp", (BARE, *_LOOPS), _ECHO),
-    Job("streams-echo", "tcp", _LOOPS, _ECHO),
+    Job("asyncio-echo", "tcp", (BARE, *_PLAIN_LOOPS), _ECHO),
+    Job("streams-echo", "tcp", _PLAIN_LOOPS, _ECHO),
     Job("tornado-echo", "tcp", _LOOPS, _ECHO),
     Job("asyncio-fresh", "tcp", (BARE, *_LOOPS), (Point(50, KIB),), fresh=True),
     Job("streams-fresh", "tcp", _LOOPS, (Point(50, KIB),), fresh=True),
@@ -124,8 +128,10 @@ JOBS = (
     Job("aiohttp-web", "http", _LOOPS, _PAGE),
     Job("twisted-idle", "tcp", _REACTORS, _IDLE),
     Job("asyncio-idle", "tcp", _LOOPS, _IDLE),
-    Job("timers", "work", (*_REACTORS, *_LOOPS)),
+    Job("timers", "work", (*_REACTORS, *_PLAIN_LOOPS)),
     Job("timers-reset", "work", _REACTORS),
+    Job("call-at", "work", _PLAIN_LOOPS),
+    Job("wait-for", "work", _PLAIN_LOOPS),
     Job("thread-calls", "work", (*_REACTORS, *_LOOPS)),
     # AsyncioSelectorReactor on uvloop sometimes loses the end of a child, and waits for ever.
     Job("spawn", "work", tuple(n for n in (*_REACTORS, *_LOOPS) if n != TRADITION_UVLOOP)),

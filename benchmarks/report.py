@@ -11,7 +11,7 @@ from benchmarks.results import Key, Results, Sample
 
 __all__ = ["describe", "markdown", "tables"]
 
-_COLUMNS = ("CPU us", "ratio", "requests/s", "p50 us", "p99 us", "busy", "bytes/conn")
+_COLUMNS = ("CPU us", "spread", "ratio", "requests/s", "p50 us", "p99 us", "busy", "bytes/conn")
 
 
 def describe(results: Results) -> str:
@@ -22,17 +22,22 @@ def describe(results: Results) -> str:
 
 
 def tables(results: Results) -> str:
-    """A table for every job and point; the ratio is CPU to that of the job's baseline."""
+    """A table for every job and point; the ratio is CPU to that of the job's baseline.
+
+    The spread is that of the middle half of all samples.
+    """
     parts = [describe(results)]
     for job, point, rows in _blocks(results):
         title = f"{job.name}: {point}" if point.connections else job.name
         head = f"{title:<44}" + "".join(f"{column:>12}" for column in _COLUMNS)
-        parts.append("\n".join(["", head, *(_line(*row) for row in rows)]))
+        spreads = (results.spread(Key(job.name, name, point)) for name, *_ in rows)
+        lines = (_line(*row, spread) for row, spread in zip(rows, spreads, strict=True))
+        parts.append("\n".join(["", head, *lines]))
     return "\n".join(parts) + "\n"
 
 
-def _line(name: str, one: Sample, ratio: float) -> str:
-    cells = [f"{one.cpu:.2f}", f"{ratio:.2f}", f"{one.rate:,.0f}"]
+def _line(name: str, one: Sample, ratio: float, spread: float) -> str:
+    cells = [f"{one.cpu:.2f}", f"{spread:.0%}", f"{ratio:.2f}", f"{one.rate:,.0f}"]
     cells += [f"{one.p50:.0f}", f"{one.p99:.0f}"] if one.p50 else ["", ""]
     cells += [f"{one.busy:.0%}", f"{one.memory:,.0f}" if one.memory else ""]
     return f"  {name:<42}" + "".join(f"{cell:>12}" for cell in cells)
@@ -55,7 +60,9 @@ def _rows(results: Results, job: Job, point: Point) -> Iterator[tuple[str, Sampl
 
 
 def markdown(results: Results, charts: list[str]) -> str:
-    """Results as Markdown: CPU microseconds, a table for each job, a column for each point.
+    """Results as Markdown: a table for each job, a column for each point.
+
+    A cell has CPU microseconds; in brackets, their ratio to the baseline's and their spread.
 
     Args:
         results: What was measured.
@@ -86,9 +93,17 @@ def _markdown_table(results: Results, job: Job, points: list[Point]) -> str:
         "|---|" + "---:|" * len(points),
     ]
     for contender in job.contenders:
-        found = [results.median(Key(job.name, contender, point)) for point in points]
-        if any(found):
-            cells = [f"{one.cpu:.1f}" if one else "" for one in found]
+        cells = [_cell(results, job, contender, point) for point in points]
+        if any(cells):
             name = contender if contender != BARE else f"*{contender}*"
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _cell(results: Results, job: Job, contender: str, point: Point) -> str:
+    key = Key(job.name, contender, point)
+    one, baseline = results.median(key), results.median(Key(job.name, job.baseline, point))
+    if one is None:
+        return ""
+    ratio = f"{one.cpu / baseline.cpu:.2f}, " if baseline else ""
+    return f"{one.cpu:.1f} ({ratio}±{results.spread(key) / 2:.0%})"

@@ -16,7 +16,7 @@ from benchmarks.jobs import Point
 
 __all__ = ["Key", "Results", "Sample", "describe_machine", "sample"]
 
-_PACKAGES = ("triloop", "twisted", "tornado", "uvloop", "aiohttp")
+_PACKAGES = ("triloop", "twisted", "tornado", "uvloop", "rloop", "aiohttp")
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,14 @@ class Results:
         """The median of each of a sample's figures; None for what was not measured."""
         rounds = self.samples.get(key)
         return _median(rounds) if rounds else None
+
+    def spread(self, key: Key) -> float:
+        """The range of the middle half of all CPU figures, as a share of their median."""
+        figures = [one.cpu for one in self.samples.get(key, ())]
+        if len(figures) < 2:
+            return 0.0
+        low, middle, high = statistics.quantiles(figures, method="inclusive")
+        return (high - low) / middle
 
     def as_json(self) -> dict[str, Any]:
         """All of it, sample by sample; :meth:`from_json` reads it back."""

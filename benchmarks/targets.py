@@ -9,7 +9,9 @@ from benchmarks.jobs import (
     BARE,
     CLASSIC,
     EPOLL,
+    JOBS,
     LOOP_EPOLL,
+    LOOP_SELECT,
     TORNADO,
     TORNADO_UVLOOP,
     TRADITION,
@@ -27,7 +29,12 @@ _LARGE = Point(50, 100 * 1024)
 _CROWD = Point(50, 1024, idle=10_000)
 _ALONE = Point()
 _PAGE = Point(50)
-_ONE_PAGE = Point(1)
+
+#: Ours, and the loop or reactor that a program would run on without triloop.
+_NATIVE = {TORNADO: EPOLL, TORNADO_UVLOOP: EPOLL, LOOP_EPOLL: ASYNCIO, LOOP_SELECT: ASYNCIO}
+#: What every cell may cost beside its native one; with one connection nothing shares a wake-up.
+_BAR = 1.05
+_BAR_OF_ONE = 1.15
 
 
 @dataclass(frozen=True)
@@ -74,21 +81,13 @@ def _reactor_targets(ours: str, tradition: str) -> list[Target]:
 
 
 def _loop_targets() -> list[Target]:
-    targets = [
+    return [
         _cheaper("asyncio-fresh", LOOP_EPOLL, _FIFTY, ASYNCIO, 3.0),
         _cheaper("asyncio-echo", LOOP_EPOLL, _FIFTY, ASYNCIO, 3.0),
         Target("asyncio-echo", LOOP_EPOLL, _FIFTY, UVLOOP, 1.2),
         _cheaper("streams-fresh", LOOP_EPOLL, _FIFTY, ASYNCIO, 2.0),
         _cheaper("streams-echo", LOOP_EPOLL, _FIFTY, ASYNCIO, 2.0),
     ]
-    for job, many, one in (
-        ("tornado-echo", _FIFTY, _ONE),
-        ("tornado-web", _PAGE, _ONE_PAGE),
-        ("aiohttp-web", _PAGE, _ONE_PAGE),
-    ):
-        targets.append(Target(job, LOOP_EPOLL, many, ASYNCIO, 1.05))
-        targets.append(Target(job, LOOP_EPOLL, one, ASYNCIO, 1.15))
-    return targets
 
 
 def _other_targets() -> list[Target]:
@@ -109,12 +108,26 @@ def _other_targets() -> list[Target]:
     ]
 
 
-TARGETS = (
+def _every_cell(but: list[Target]) -> list[Target]:
+    """A target for each cell that has a native one, but for those with a target of their own."""
+    special = {(target.our_key, target.other_key) for target in but if target.figure == "cpu"}
+    cells = [
+        Target(job.name, ours, point, native, _BAR_OF_ONE if point.connections == 1 else _BAR)
+        for job in JOBS
+        for ours, native in _NATIVE.items()
+        if {ours, native} <= set(job.contenders)
+        for point in job.points
+    ]
+    return [cell for cell in cells if (cell.our_key, cell.other_key) not in special]
+
+
+_SPECIAL = [
     *_reactor_targets(TORNADO, TRADITION),
     *_reactor_targets(TORNADO_UVLOOP, TRADITION_UVLOOP),
     *_loop_targets(),
     *_other_targets(),
-)
+]
+TARGETS = (*_SPECIAL, *_every_cell(_SPECIAL))
 
 
 @dataclass(frozen=True)

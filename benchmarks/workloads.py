@@ -109,6 +109,30 @@ async def asyncio_timers(seconds: float) -> Stopwatch:
     return watch
 
 
+async def asyncio_call_at(seconds: float) -> Stopwatch:
+    """Timers that are due at once, a hundred at a time."""
+    loop = asyncio.get_running_loop()
+    watch = Stopwatch(seconds)
+    while not watch.over():
+        due, called = loop.time(), loop.create_future()
+        for _ in range(_ROUND - 1):
+            loop.call_at(due, _nothing)
+        loop.call_at(due, called.set_result, None)
+        await called
+        watch.operations += _ROUND
+    return watch
+
+
+async def asyncio_wait_for(seconds: float) -> Stopwatch:
+    """``wait_for`` that succeeds: its timer is cancelled, and stays behind for the loop to drop."""
+    watch = Stopwatch(seconds)
+    while not watch.over():
+        for _ in range(_ROUND):
+            await asyncio.wait_for(asyncio.sleep(0), 600)
+        watch.operations += _ROUND
+    return watch
+
+
 class Pinger:
     """A thread that calls into the loop, again and again, each time when the last call has run."""
 
@@ -242,6 +266,8 @@ TWISTED: dict[str, Callable[[Any, float], Awaitable[Stopwatch]]] = {
 }
 ASYNCIO: dict[str, Callable[[float], Awaitable[Stopwatch]]] = {
     "timers": asyncio_timers,
+    "call-at": asyncio_call_at,
+    "wait-for": asyncio_wait_for,
     "thread-calls": asyncio_thread_calls,
     "spawn": asyncio_spawn,
     "spawn-beside": asyncio_spawn_beside,

@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import targets
-from benchmarks.jobs import BARE, EPOLL, TORNADO, Point
+from benchmarks import report, targets
+from benchmarks.jobs import ASYNCIO, BARE, EPOLL, JOBS, LOOP_EPOLL, LOOP_SELECT, TORNADO, Point
 from benchmarks.processes import cores
 from benchmarks.results import Key, Results, Sample
 
@@ -83,3 +83,32 @@ def test_a_target_is_reached_or_missed(cpu: float, holds: bool) -> None:
     assert verdict.holds == holds
     assert ("MISSED" in targets.table([verdict])) != holds
     assert ("MISSED" in targets.markdown([verdict])) != holds
+
+
+def test_every_cell_has_a_target_beside_its_native_loop() -> None:
+    """One and no more; with one connection it may be a little looser, never otherwise."""
+    natives = {TORNADO: EPOLL, LOOP_EPOLL: ASYNCIO, LOOP_SELECT: ASYNCIO}
+    for job in JOBS:
+        for ours, native in natives.items():
+            if {ours, native} <= set(job.contenders):
+                for point in job.points:
+                    keys = Key(job.name, ours, point), Key(job.name, native, point)
+                    bars = [
+                        target.bar if target.at_most else 1 / target.bar
+                        for target in targets.TARGETS
+                        if (target.our_key, target.other_key) == keys and target.figure == "cpu"
+                    ]
+                    (bar,) = bars
+                    assert bar <= (1.15 if point.connections == 1 else 1.05), keys
+
+
+def test_a_cell_shows_its_ratio_and_its_spread() -> None:
+    results = Results(dict.fromkeys(("date", "cpu", "system", "python"), ""), 1.0)
+    results.add(Key("twisted-echo", EPOLL, BUSY), Sample(10.0, 1.0, 1.0))
+    for cpu in (1.0, 4.0, 5.0, 6.0, 9.0):
+        results.add(Key("twisted-echo", TORNADO, BUSY), Sample(cpu, 1.0, 1.0))
+    assert results.spread(Key("twisted-echo", TORNADO, BUSY)) == pytest.approx(0.4)
+    assert results.spread(Key("twisted-echo", EPOLL, BUSY)) == 0
+    assert "| TornadoReactor | 5.0 (0.50, ±20%) |" in report.markdown(results, [])
+    (row,) = [line for line in report.tables(results).splitlines() if line.startswith("  Tornado")]
+    assert row.split()[1:4] == ["5.00", "40%", "0.50"]
