@@ -9,6 +9,8 @@
 #   make test-all             the tests on every Python found, on the oldest and the newest dependencies
 #   make canary               the quick tests with the pre-releases of everything underneath
 #   make test-gui             real dialogs of Qt and GTK; installs both, on a Debian
+#   make test-apps            well-known applications on our loops; installs them, on a Debian
+#   make apps-docs            the same for the documentation: its table of applications, made anew
 #   make test-dns             names asked of nsd, unbound and dnsmasq, beside getaddrinfo; installs them, on a Debian
 #   make test-upstream        the upstream suites alone, on every kind of loop and reactor
 #   make pythons              CPython 3.14 and 3.15 in .pythons, on a Debian that has neither
@@ -42,7 +44,7 @@ SCHEDULES ?= 1000000
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test test-await test-quick test-dns test-gui test-upstream pythons canary check lint types imports fragments engine test-all fuzz faults simulate coverage bench bench-docs bench-dns docs clean
+.PHONY: demo test test-apps apps-docs test-await test-quick test-dns test-gui test-upstream pythons canary check lint types imports fragments engine test-all fuzz faults simulate coverage bench bench-docs bench-dns docs clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "triloop needs Python 3.10 or later; set PYTHON=...")'
@@ -65,6 +67,14 @@ test-upstream: $(STAMP)
 test-gui: $(STAMP)
 	.ci/gui $(BIN)/python
 	xvfb-run --auto-servernum $(BIN)/python -m pytest -n 0 $(PYTEST_ARGS) tests/gui
+
+test-apps: $(STAMP)
+	.ci/apps $(BIN)/python
+	$(BIN)/python -m pytest -n 0 $(PYTEST_ARGS) tests/apps
+
+apps-docs: $(STAMP)
+	.ci/apps $(BIN)/python
+	TRILOOP_APPS_TABLE=docs/_static/applications.md $(BIN)/python -m pytest -n 0 tests/apps
 
 test-dns: $(STAMP)
 	.ci/dns $(BIN)/python -m pytest -n 0 $(PYTEST_ARGS) tests/dns

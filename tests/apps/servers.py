@@ -1,0 +1,68 @@
+"""Servers that the programs talk to: each in a directory of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.apps.host import until_up
+
+
+@contextlib.contextmanager
+def directory() -> Iterator[Path]:
+    """A directory that the server may write to, by a short name: sockets need that."""
+    with tempfile.TemporaryDirectory(prefix="apps") as name:
+        path = Path(name)
+        path.chmod(0o755)
+        yield path
+
+
+@contextlib.contextmanager
+def serving(command: list[str], ready: list[str]) -> Iterator[None]:
+    """Run a server; it is up once the command ``ready`` succeeds."""
+
+    def attempt() -> None:
+        if subprocess.run(ready, check=False, capture_output=True).returncode:
+            raise ConnectionError("the server is not up yet")
+
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until_up(attempt)
+        yield
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@contextlib.contextmanager
+def redis() -> Iterator[str]:
+    """Redis; gives the path of its socket."""
+    with directory() as path:
+        sock = path / "redis"
+        command = ["redis-server", "--port", "0", "--unixsocket", str(sock), "--dir", str(path)]
+        with serving([*command, "--save", ""], ["redis-cli", "-s", str(sock), "ping"]):
+            yield str(sock)
+
+
+@contextlib.contextmanager
+def postgresql() -> Iterator[str]:
+    """PostgreSQL; gives the directory of its socket. The server refuses to run as root."""
+    binaries = max(Path("/usr/lib/postgresql").glob("*/bin"))
+    with directory() as path:
+        user: list[str] = []
+        if os.getuid() == 0:
+            owner = pwd.getpwnam("postgres")
+            os.chown(path, owner.pw_uid, owner.pw_gid)
+            user = [shutil.which("runuser") or "runuser", "-u", "postgres", "--"]
+        data = str(path / "data")
+        create = [str(binaries / "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-N"]
+        subprocess.run([*user, *create], check=True, capture_output=True, cwd=path)
+        serve = [str(binaries / "postgres"), "-D", data, "-k", str(path), "-h", "", "-F"]
+        with serving([*user, *serve], [str(binaries / "pg_isready"), "-h", str(path)]):
+            yield str(path)

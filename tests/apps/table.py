@@ -1,0 +1,77 @@
+"""The applications of this lane, and the table that the documentation shows of the results."""
+
+from __future__ import annotations
+
+import ast
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.apps.host import HOSTS
+
+__all__ = ["APPLICATIONS", "Application", "write"]
+
+PROGRAMS = Path(__file__).parent / "programs"
+ON_ASYNCIO = ("asyncio", "uvloop")
+EVERYWHERE = (*ON_ASYNCIO, "epoll")
+
+
+@dataclass(frozen=True)
+class Application:
+    """A row: a program of ``programs/``, and where it runs."""
+
+    program: str
+    #: The packages whose versions the row shows.
+    packages: tuple[str, ...]
+    hosts: tuple[str, ...] = EVERYWHERE
+
+
+APPLICATIONS = (
+    Application("scrapy", ("scrapy",), ON_ASYNCIO),
+    Application("daphne", ("daphne", "channels", "django"), ON_ASYNCIO),
+    Application("uvicorn_and_fastapi", ("uvicorn", "fastapi"), ON_ASYNCIO),
+    Application("jupyter_server", ("jupyter-server",), ON_ASYNCIO),
+    Application("autobahn_on_twisted", ("autobahn",)),
+    Application("autobahn_on_asyncio", ("autobahn",)),
+    Application("klein_and_treq", ("klein", "treq")),
+    Application("conch", ("twisted", "bcrypt")),
+    Application("smtp", ("twisted",)),
+    Application("redis", ("txredisapi",)),
+    Application("postgresql", ("asyncpg", "sqlalchemy", "txpostgres")),
+    Application("grpc_aio", ("grpcio",)),
+    Application("bokeh", ("bokeh",)),
+    Application("dask", ("distributed",)),
+    Application("buildbot", ("buildbot",)),
+    Application("synapse", ("matrix-synapse",), ON_ASYNCIO),
+    Application("magic_wormhole", ("magic-wormhole",)),
+)
+
+
+def write(path: Path, passed: set[tuple[str, str]]) -> None:
+    """Write the table.
+
+    Args:
+        path: The file, in Markdown.
+        passed: The programs that passed, each with its host.
+    """
+    head = ["Application", "What is tried", *(f"`{host}`" for host in HOSTS)]
+    lines = [_row(head), _row(["---"] * len(head))]
+    for one in APPLICATIONS:
+        names = ", ".join(f"{package} {version(package)}" for package in one.packages)
+        cells = ["passes" if (one.program, host) in passed else "" for host in HOSTS]
+        lines.append(_row([names, _doc(one.program), *cells]))
+    used = ", ".join(f"{name} {version(name)}" for name in ("twisted", "tornado", "uvloop"))
+    lines += ["", f"On Python {platform.python_version()}, with {used}.", ""]
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _doc(program: str) -> str:
+    """The first line of the program, which says what it tries."""
+    tree = ast.parse((PROGRAMS / f"{program}.py").read_text("utf-8"))
+    text = (ast.get_docstring(tree) or "").splitlines()[0]
+    return text.partition(": ")[2].capitalize() if ": " in text else text
