@@ -17,6 +17,7 @@ from twisted.internet.posixbase import PosixReactorBase
 from zope.interface import implementer
 
 from triloop.adapters.twisted_in_asyncio.guest import GuestReactor
+from triloop.adapters.twisted_in_asyncio.poller import keeps_log_context
 from triloop.private.cpython import running_loop
 from triloop.private.reactors import (
     add_internal_reader,
@@ -35,6 +36,7 @@ _USE = "use the epoll, kqueue, poll, select, asyncio or a GUI reactor"
 _GUESTS = (AsyncioSelectorReactor, GuestReactor)
 
 
+@keeps_log_context
 @implementer(IReadDescriptor)
 class _Reader:
     """The descriptor of a guest's poller, watched by a reactor.
@@ -42,6 +44,8 @@ class _Reader:
     It is one of the reactor's internal readers: like the reactor's waker, ``removeAll`` passes it
     over, so that ``disconnectAll`` does not cut the guest off.
     """
+
+    logstr = "asyncio"
 
     def __init__(self, reactor: Any, fd: int, callback: Callback) -> None:
         self._reactor = reactor
@@ -57,7 +61,7 @@ class _Reader:
         return self._fd
 
     def logPrefix(self) -> str:
-        return "asyncio"
+        return self.logstr
 
     def connectionLost(self, reason: object) -> None:
         """Do nothing: the guest closes its descriptor."""
