@@ -140,6 +140,10 @@ untyped: Any = triloop
 
 #: Called where no loop runs.
 OUTSIDE = {
+    "reactor_on: no host": Case(lambda s: untyped.reactor_on(s.closed), TypeError, "has no nests"),
+    "loop_on: no host": Case(
+        lambda s: untyped.loop_on(s.native).__enter__(), TypeError, r"triloop.new_event_loop\(\)"
+    ),
     "as_future: no loop": Case(
         lambda s: untyped.as_future(Deferred()), RuntimeError, r"triloop.install\(\)"
     ),

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["EmbeddedReactor", "loop_on", "reactor_on"]
 
+#: What a host has to have.
+_METHODS = ("nests", "watch", "call_later", "call_soon", "call_soon_threadsafe", "interrupt")
+
 
 class EmbeddedReactor(GuestReactor):
     """A Twisted reactor that a host of the application's own gives its turns.
@@ -33,6 +36,7 @@ class EmbeddedReactor(GuestReactor):
     interrupts_host = True
 
     def __init__(self, host: Host) -> None:
+        _check_host(host)
         super().__init__()
         self._embedding = Embedding(host, ReactorGuest(self))
 
@@ -87,6 +91,16 @@ class EmbeddedReactor(GuestReactor):
         """Have ``stream`` write out once the present callback has returned."""
         self._embedding.wake()
         return super().write_early(stream)
+
+
+def _check_host(host: object) -> None:
+    """Refuse an object without the methods of a host."""
+    missing = [name for name in _METHODS if not hasattr(host, name)]
+    if missing:
+        raise TypeError(
+            f"a host has the methods of triloop.protocol.Host; {host!r} has no {missing[0]}. For "
+            "an asyncio loop use triloop.install(), for a Twisted reactor triloop.new_event_loop()"
+        )
 
 
 def reactor_on(host: Host) -> EmbeddedReactor:
