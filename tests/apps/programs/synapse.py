@@ -33,7 +33,7 @@ def client() -> None:
             body: bytes = response.read()
             return body
 
-    assert "v1.1" in json.loads(host.until_up(ask))["versions"]
+    assert "v1.1" in json.loads(host.until_up(ask, patience=140))["versions"]
 
 
 host.beside(client, lambda: reactor.callFromThread(reactor.stop))
