@@ -74,4 +74,5 @@ def _doc(program: str) -> str:
     """The first line of the program, which says what it tries."""
     tree = ast.parse((PROGRAMS / f"{program}.py").read_text("utf-8"))
     text = (ast.get_docstring(tree) or "").splitlines()[0]
-    return text.partition(": ")[2].capitalize() if ": " in text else text
+    tried = text.partition(": ")[2]
+    return tried[:1].upper() + tried[1:] if tried else text
