@@ -43,7 +43,6 @@ APPLICATIONS = (
     Application("bokeh", ("bokeh",)),
     Application("dask", ("distributed",)),
     Application("buildbot", ("buildbot",)),
-    Application("synapse", ("matrix-synapse",), ON_ASYNCIO),
     Application("magic_wormhole", ("magic-wormhole",)),
 )
 

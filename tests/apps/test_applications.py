@@ -16,7 +16,7 @@ import pytest
 from tests.apps.table import APPLICATIONS, Application, write
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 150.0  # seconds; Synapse alone takes some twenty to be imported
+PATIENCE = 100.0  # seconds
 
 CASES = [
     pytest.param(application, host, id=f"{application.program}-{host}")
