@@ -132,6 +132,12 @@ def task(x: Any) -> asyncio.Task[Any]:
     return asyncio.ensure_future(coroutine(x))
 
 
+def eager_task(x: Any) -> asyncio.Task[Any]:
+    """A Task that awaits ``x``, and begins at once: from Python 3.12 on."""
+    options: dict[str, Any] = {"loop": asyncio.get_running_loop(), "eager_start": True}
+    return asyncio.Task(coroutine(x), **options)
+
+
 def twisted_task(x: Any) -> Deferred[Any]:
     """What Twisted has in its place."""
     return Deferred.fromCoroutine(coroutine(x))
