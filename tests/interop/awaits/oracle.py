@@ -167,7 +167,7 @@ AS_ASYNCIO_MAKES_IT: dict[str, Callable[[Any], Any]] = {
 }
 AS_ASYNCIO_BEGINS_IT: dict[str, Callable[[Any], Any]] = {
     "as_deferred, eager": lambda x: x if asyncio.isfuture(x) else eager_task(x),
-    "returns_deferred": eager_task,
+    "returns_deferred": lambda x: eager_task(coroutine(x)),
 }
 
 

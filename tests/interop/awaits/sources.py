@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import types
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,7 +135,7 @@ def task(x: Any) -> asyncio.Task[Any]:
 def eager_task(x: Any) -> asyncio.Task[Any]:
     """A Task that awaits ``x``, and begins at once: from Python 3.12 on."""
     options: dict[str, Any] = {"loop": asyncio.get_running_loop(), "eager_start": True}
-    return asyncio.Task(coroutine(x), **options)
+    return asyncio.Task(x if isinstance(x, Coroutine) else coroutine(x), **options)
 
 
 def twisted_task(x: Any) -> Deferred[Any]:
