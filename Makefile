@@ -108,7 +108,7 @@ fragments: $(STAMP)
 
 # The engine is small and everything rests on it: no branch of it goes untested.
 engine: $(STAMP)
-	$(BIN)/coverage run --data-file=.coverage.engine -m pytest -q -n 0 tests/unit/test_embedding*.py
+	$(BIN)/coverage run --data-file=.coverage.engine -m pytest -q -n 0 tests/unit/test_embedding*.py tests/unit/test_turn_budget.py
 	$(BIN)/coverage combine --quiet --data-file=.coverage.engine
 	$(BIN)/coverage report --data-file=.coverage.engine --fail-under=100 \
 	  --include='triloop/protocol.py,triloop/embedding.py'
