@@ -15,6 +15,8 @@ PROGRAMS = {**dict.fromkeys(WORLDS, 40), "twisted-children": 6, "asyncio-childre
 
 @pytest.mark.sweep
 @pytest.mark.filterwarnings("ignore:Passing pyOpenSSL .* is deprecated")
+# The time limit of a test is kept by a thread; a child that Twisted forks runs another program.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 @pytest.mark.parametrize("world", WORLDS)
 def test_some_programs(world: str) -> None:
     found = [text for seed in range(PROGRAMS[world]) for text in differences(world, seed)[0]]
