@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -61,7 +60,6 @@ def test_react_runs_what_asyncios_libraries_have(host: str) -> None:
 
 
 @hosts
-@pytest.mark.skipif(find_spec("klein") is None, reason="klein is not installed")
 def test_handlers_of_frameworks_await_what_the_others_have(host: str) -> None:
     assert run_script(FRAMEWORKS, host) == (7, "")
 
