@@ -172,7 +172,6 @@ def play(
     scene: Scene,
     talk: Callable[[socket.socket, Connection], bytes],
     produced: bool = False,
-    made_of: type[Connection] = Connection,
 ) -> tuple[list[object], bytes]:
     """Play a scene; return what the connection saw, and what its peer received.
 
@@ -181,12 +180,11 @@ def play(
         scene: What the connection does on its cue.
         talk: What its peer does meanwhile, in a thread.
         produced: Whether the connection has a producer before it receives anything.
-        made_of: The class of the connection.
     """
     with world() as reactor, ThreadPoolExecutor(1) as pool:
         near, far = tcp_pair()
         factory = Factory()
-        connection = made_of(reactor, scene, produced)
+        connection = Connection(reactor, scene, produced)
         factory.buildProtocol = lambda addr: connection  # type: ignore[method-assign]
         reactor.callWhenRunning(
             reactor.adoptStreamConnection, near.fileno(), socket.AF_INET, factory

@@ -266,35 +266,6 @@ def test_connection_that_closes_reads_no_more(cue: bytes) -> None:
     assert seen == right
 
 
-@pytest.mark.parametrize("world", [native, ours])
-def test_do_read_of_the_connection_itself_is_called(world: Any) -> None:
-    """Twisted sets one on a client that connects, and deletes it afterwards."""
-
-    def replaces(connection: Connection) -> None:
-        def read() -> None:
-            connection.note("its own")
-            del connection.transport.doRead
-
-        connection.transport.doRead = read
-
-    class Replacing(Connection):
-        def connectionMade(self) -> None:
-            super().connectionMade()
-            self.scene(self)
-
-        def dataReceived(self, data: bytes) -> None:
-            self.note(data)
-            self.transport.loseConnection()
-
-    def talk(far: socket.socket, connection: Connection) -> bytes:
-        with far:
-            far.sendall(b"read twice")
-            return hear_all(far)
-
-    events, _ = play(world, replaces, talk, made_of=Replacing)
-    assert events[:2] == [("its own",), (b"read twice",)]
-
-
 @pytest.mark.filterwarnings("ignore:Passing pyOpenSSL .* is deprecated")
 @pytest.mark.parametrize("world", [native, ours])
 def test_tls_begins_with_the_write_after_it(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ is requested for it: the end of ``doRead`` sends it:
     ----------+----------------------------------------+----------------------+-------------
     None      | no doRead is under way                 | buffers and requests | with a batch
     BUFFERED  | the end of doRead grants requests      | buffers and requests | at that end
-    OPEN      | the end of doRead sends what there is  | buffers, uncounted   | BUFFERED
+    OPEN      | the end of doRead sends what there is  | buffers              | BUFFERED
     STREAMED  | the same, with a streaming producer    | buffers, may pause   | BUFFERED
 """
 
@@ -85,7 +85,7 @@ class EarlyWriter(InContext, tcp.Connection):
         if self.polled or self.early is not None:
             return
         if self.answer is not None:
-            self._buffer_answer()
+            self.answer = BUFFERED
             self.early = _OWN
         elif self.connected:
             self.early = self.reactor.write_early(self)
@@ -96,7 +96,7 @@ class EarlyWriter(InContext, tcp.Connection):
         """Have ``doWrite`` called no more."""
         self.early = None
         if self.answer is not None:
-            self._buffer_answer()
+            self.answer = BUFFERED
         if self.polled:
             self.polled = False
             self.reactor.removeWriter(self)
@@ -107,17 +107,11 @@ class EarlyWriter(InContext, tcp.Connection):
         self.reactor.addWriter(self)
         self.polled = True
 
-    def _buffer_answer(self) -> None:
-        """Count what was written so far; what is written from now on is requested."""
-        if self.answer is OPEN:
-            self._tempDataLen = sum(map(len, self._tempDataBuffer))
-        self.answer = BUFFERED
-
     def _close_answer(self) -> None:
         """Request the write of the answer so far: what comes now changes the meaning of a write."""
         self.opening = BUFFERED
         if self.answer is OPEN or self.answer is STREAMED:
-            self._buffer_answer()
+            self.answer = BUFFERED
             if self._tempDataLen:
                 self.startWriting()
 

@@ -6,7 +6,6 @@ import functools
 import sys
 from collections.abc import Callable
 from contextvars import Context
-from operator import methodcaller
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet import error
@@ -53,8 +52,8 @@ def keeps_log_context(kind: _Class) -> _Class:
     They keep their log context, whose prefix is their ``logstr``, and leave the poller before their
     descriptor is closed. Subclasses do not inherit this.
     """
-    #: The outer context and the prefix that it was made from, the log context, and how to read.
-    kind.log_context = None, None, {}, None  # type: ignore[attr-defined]
+    #: The outer context and the prefix that it was made from, and the log context.
+    kind.log_context = None, None, {}  # type: ignore[attr-defined]
     _keepers.add(kind)
     return kind
 
@@ -257,19 +256,18 @@ class LeanReactor(PollReactor):
         try:
             for fd, event in events:
                 selectable: Any = selectables.get(fd)
-                if selectable is None:
-                    continue
                 self._current = selectable
+                why, read = None, True
                 try:
                     if event == EPOLLIN and selectable.__class__ in keepers:
                         its = entered[level] = selectable.reactor_context
-                        made_in, prefix, made, do_read = selectable.log_context
-                        if made_in is not around or prefix is not selectable.logstr:
-                            made, do_read = _keep_log_context(selectable, contexts[:top])
-                        contexts[top] = made
-                        # A function takes less time than a bound method that has to be made.
-                        why, read = its.run(do_read, selectable), True
-                    else:
+                        made_in, prefix, made = selectable.log_context
+                        if made_in is around and prefix is selectable.logstr:
+                            contexts[top] = made
+                        else:
+                            contexts[top] = _log_context(selectable, contexts[:top])
+                        why = its.run(selectable.doRead)
+                    elif selectable is not None:
                         its = entered[level] = find(selectable)
                         contexts[top] = _log_context(selectable, contexts[:top])
                         why, read = its.run(self._do_event, selectable, fd, event)
@@ -370,26 +368,18 @@ if POLLER == "_poller":
 
 
 def _log_context(selectable: Any, around: list[dict[Any, Any]]) -> dict[Any, Any]:
-    """The context in which ``selectable`` logs.
+    """The context in which ``selectable`` logs; it is stored on those that keep theirs.
 
     Args:
         selectable: Whatever the poller has found ready.
         around: The contexts that are in force, the innermost last.
     """
     outer = next(one[ILogContext] for one in reversed(around) if ILogContext in one)
-    return {ILogContext: {**outer, "system": _prefix(selectable)}}
-
-
-def _keep_log_context(selectable: Any, around: list[dict[Any, Any]]) -> tuple[Any, Any]:
-    """Make that context and have ``selectable`` keep it; also return what does its ``doRead``.
-
-    A connection that is being made has another ``doRead`` for the time being, and no prefix yet.
-    """
-    made = _log_context(selectable, around)
-    replaced = "doRead" in vars(selectable)
-    do_read = methodcaller("doRead") if replaced else type(selectable).doRead
-    selectable.log_context = around[-1], selectable.logstr, made, do_read
-    return made, do_read
+    prefix = _prefix(selectable)
+    made: dict[Any, Any] = {ILogContext: {**outer, "system": prefix}}
+    if selectable.__class__ in _keepers:
+        selectable.log_context = around[-1], prefix, made
+    return made
 
 
 def _prefix(selectable: Any) -> str:

@@ -41,7 +41,7 @@ class TCPStream(EarlyWriter):
             raise
         answer, self.answer = self.answer, None
         if answer is OPEN or answer is STREAMED:
-            if self._tempDataBuffer:
+            if self._tempDataLen:
                 self._send()
         elif self.early is not None:
             self._write_after_read()
@@ -50,12 +50,10 @@ class TCPStream(EarlyWriter):
     def write(self, data: bytes) -> None:
         """See :meth:`twisted.internet.interfaces.ITransport.write`."""
         answer = self.answer
-        if answer is OPEN and data.__class__ is bytes:
-            self._tempDataBuffer.append(data)
-        elif answer is STREAMED and data.__class__ is bytes:
+        if (answer is OPEN or answer is STREAMED) and data.__class__ is bytes:
             self._tempDataBuffer.append(data)
             self._tempDataLen += len(data)
-            if self._tempDataLen > self.bufferSize:
+            if answer is STREAMED and self._tempDataLen > self.bufferSize:
                 self._maybePauseProducer()
                 self.startWriting()
         else:
