@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from contextvars import Context
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop
 from triloop.adapters.twisted_in_asyncio.guest import GuestReactor, ReactorGuest
 from triloop.embedding import Embedding
 
 if TYPE_CHECKING:
-    from twisted.internet.base import DelayedCall
-
     from triloop.adapters.twisted_in_asyncio.early_writes import EarlyWriter
     from triloop.protocol import Host
 
@@ -73,18 +71,6 @@ class EmbeddedReactor(GuestReactor):
     def stop(self) -> None:
         """See :meth:`twisted.internet.interfaces.IReactorCore.stop`; the host goes on."""
         super().stop()
-        self._embedding.wake()
-
-    def callLater(
-        self, delay: float, callable: Callable[..., Any], *args: object, **kw: object
-    ) -> DelayedCall:
-        """See :meth:`twisted.internet.interfaces.IReactorTime.callLater`; ``delay`` in seconds."""
-        call = self.timed_calls.add(delay, callable, args, kw)
-        self._embedding.wake()
-        return call
-
-    def called_earlier(self) -> None:
-        """Have the host's timer armed anew: a timed call was moved to sooner."""
         self._embedding.wake()
 
     def write_early(self, stream: EarlyWriter) -> object:

@@ -8,12 +8,14 @@ from functools import partial
 from typing import Any
 
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
+from twisted.internet.base import DelayedCall
 from twisted.internet.posixbase import PosixReactorBase
 
 from triloop.adapters.twisted_in_asyncio.contexts import Threads, context_of, in_present_context
 from triloop.adapters.twisted_in_asyncio.datagrams import DatagramReactor
 from triloop.adapters.twisted_in_asyncio.streams import StreamReactor
 from triloop.adapters.twisted_in_asyncio.timers import TimedReactor
+from triloop.embedding import Embedding
 from triloop.process.children import ChildWatch, Interruptible
 from triloop.process.reactor_signals import ReactorSignals
 
@@ -35,6 +37,8 @@ class GuestReactor(TimedReactor, StreamReactor, DatagramReactor):
     after_turn: Callable[[], object] | None = None
     #: Whether an interrupt of an asyncio loop on this reactor is for the host, and not for ``run``.
     interrupts_host = False
+    #: What gives it its turns; a subclass makes it.
+    _embedding: Embedding
 
     def __init__(self) -> None:
         self.children = ChildWatch(self, self._tell_process)
@@ -64,6 +68,20 @@ class GuestReactor(TimedReactor, StreamReactor, DatagramReactor):
             self.flush()
         if self.after_turn is not None:
             self.after_turn()
+
+    # IReactorTime: a call that is due before all others arms the host's timer again
+
+    def callLater(
+        self, delay: float, callable: Callable[..., Any], *args: object, **kw: object
+    ) -> DelayedCall:
+        """See :meth:`twisted.internet.interfaces.IReactorTime.callLater`; ``delay`` in seconds."""
+        call = self.timed_calls.add(delay, callable, args, kw)
+        self._embedding.wake()
+        return call
+
+    def called_earlier(self) -> None:
+        """Have the host's timer armed again: a timed call was moved to sooner."""
+        self._embedding.wake()
 
     # IReactorCore, IReactorThreads, IReactorProcess: contexts and interrupts
 

@@ -152,13 +152,7 @@ class TornadoReactor(HostedReactor):
         if self._embedding.turning and not self._is_debug:
             return self.timed_calls.add(delay, callable, args, kw)
         self.follow()
-        call = self.timed_calls.add(delay, callable, args, kw)
-        self._embedding.wake()
-        return call
-
-    def called_earlier(self) -> None:
-        """Have the loop's timer armed again: a timed call was moved to sooner."""
-        self._embedding.wake()
+        return super().callLater(delay, callable, *args, **kw)
 
     def addReader(self, reader: Any) -> None:
         """See :meth:`twisted.internet.interfaces.IReactorFDSet.addReader`."""
