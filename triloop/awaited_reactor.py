@@ -41,7 +41,7 @@ def expect(reactor: Any) -> None:
             _expect_start(reactor, loop)
     elif threadable.ioThread != get_ident() and runs_elsewhere(reactor):
         loop = running_loop()
-        if loop is not None and not (hasattr(loop, "reactor") or loop in host_loops):
+        if loop is not None and not _has_reactor(loop):
             _warn_once(loop, f"{described(reactor)} and runs in another thread. {_THREADS}")
 
 

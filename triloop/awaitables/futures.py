@@ -79,6 +79,7 @@ def as_future(
             if future.done():
                 return future
         else:
+            # expect() has nothing to do for a reactor that runs here, which is the usual case.
             reactor: Any = modules.get("twisted.internet.reactor")
             if reactor is not None and not (
                 getattr(reactor, "running", True) and threadable.ioThread == get_ident()

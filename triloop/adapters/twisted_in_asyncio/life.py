@@ -212,7 +212,6 @@ class HostedReactor(GuestReactor, AsyncioReactor):  # type: ignore[misc]  # call
         self._handles_signals = installSignalHandlers
         if goes_on:
             self._own_loop()
-        self._handles_signals = installSignalHandlers
         try:
             self._asyncioEventloop.run_forever()
         finally:
