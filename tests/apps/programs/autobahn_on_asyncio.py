@@ -1,4 +1,4 @@
-"""autobahn's asyncio backend: a WebSocket to and fro."""
+"""autobahn: a WebSocket to and fro, on its asyncio backend."""
 
 import asyncio
 from typing import Any

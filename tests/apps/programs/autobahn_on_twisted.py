@@ -1,4 +1,4 @@
-"""autobahn's Twisted backend: a WebSocket to and fro."""
+"""autobahn: a WebSocket to and fro, on its Twisted backend."""
 
 from typing import Any
 
