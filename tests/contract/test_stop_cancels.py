@@ -70,3 +70,21 @@ def test_a_real_error_is_reported(
         run_until_stop(world, main)
         assert logged_errors.take("of the application's own")
         assert logged_errors.take("Unhandled error in Deferred")
+
+
+@pytest.mark.parametrize("kind", WITH_REACTOR, ids=str)
+def test_a_task_factory_makes_the_programs_tasks_only(kind: Kind, nothing_left: None) -> None:
+    """It may be an eager one, which makes none for a loop that runs nested in another."""
+    made: list[Any] = []
+
+    def factory(
+        loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any
+    ) -> asyncio.Task[Any]:
+        made.append(coroutine.__qualname__)
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    with kind.opened() as world:
+        world.loop.set_task_factory(factory)
+        run_until_stop(world, lambda: world.loop.create_task(work()))
+    # CPython's own steps after a run are such tasks too, as run_until_complete makes them.
+    assert {name.partition(".")[0] for name in made} <= {"work", "BaseEventLoop"}

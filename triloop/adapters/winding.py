@@ -46,7 +46,8 @@ class Winding:
         """
         if loop is None or not has_work(loop):
             return False
-        self._task = loop.create_task(self._wind_down(loop))
+        # Not by the loop's task factory: an eager one starts tasks in the running loop only.
+        self._task = asyncio.Task(self._wind_down(loop), loop=loop)
         self._task.add_done_callback(self._done)
         return True
 
