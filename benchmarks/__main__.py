@@ -15,7 +15,8 @@ from benchmarks.charts import write_charts
 from benchmarks.contenders import is_installed
 from benchmarks.jobs import BARE, JOBS, QUICK_POINTS, Job, Point
 from benchmarks.measure import Plan, measure
-from benchmarks.report import markdown, tables
+from benchmarks.pages import page, with_figures
+from benchmarks.report import tables
 from benchmarks.results import Results
 
 _FULL = Plan(seconds=0.2, passes=3, rounds=5)
@@ -30,19 +31,25 @@ def main() -> int:
     else:
         _allow_many_descriptors()
         results = measure(_jobs(options), _plan(options), _tell)
-    if options.json:
-        options.json.write_text(json.dumps(results.as_json(), indent=1) + "\n")
-    charts = write_charts(results, options.svg) if options.svg else []
-    if options.markdown:
-        beside = options.markdown.parent
-        names = [os.path.relpath(chart, beside) for chart in charts]
-        options.markdown.write_text(markdown(results, names))
+    _write(results, options)
     sys.stdout.write(tables(results))
     verdicts = targets.judge(results)
     if verdicts:
         sys.stdout.write("\n" + targets.table(verdicts))
     missed = not all(verdict.holds for verdict in verdicts)
     return int(options.targets and missed)
+
+
+def _write(results: Results, options: argparse.Namespace) -> None:
+    if options.json:
+        options.json.write_text(json.dumps(results.as_json(), indent=1) + "\n")
+    charts = write_charts(results, options.svg) if options.svg else []
+    if options.markdown:
+        names = [os.path.relpath(chart, options.markdown.parent) for chart in charts]
+        options.markdown.write_text(page(results, names))
+    if options.readme:
+        text = options.readme.read_text("utf-8")
+        options.readme.write_text(with_figures(text, results), "utf-8")
 
 
 def _parse() -> argparse.Namespace:
@@ -65,6 +72,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="a file for all samples")
     parser.add_argument("--svg", type=Path, help="a directory for the charts")
     parser.add_argument("--markdown", type=Path, help="a file for tables and --svg charts")
+    parser.add_argument("--readme", type=Path, help="a README whose figures are replaced")
     return parser.parse_args()
 
 

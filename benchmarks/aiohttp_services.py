@@ -20,8 +20,9 @@ async def web() -> int:
     await runner.setup()
     listener = socket.create_server((_LOCAL, 0), backlog=_BACKLOG)
     listener.setblocking(False)
+    port = int(listener.getsockname()[1])  # asked now, as rloop takes the descriptor away
     await aiohttp.SockSite(runner, listener).start()
-    return int(listener.getsockname()[1])
+    return port
 
 
 async def _hello(request: aiohttp.Request) -> aiohttp.Response:

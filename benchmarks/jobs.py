@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 __all__ = [
     "ASYNCIO",
     "BARE",
-    "CLASSIC",
+    "CONTENDERS",
     "EPOLL",
     "JOBS",
     "LOOP_EPOLL",
     "LOOP_SELECT",
+    "OURS",
     "QUICK_POINTS",
     "RLOOP",
     "TORNADO",
@@ -37,13 +38,15 @@ UVLOOP = "uvloop"
 RLOOP = "rloop"
 LOOP_EPOLL = "ReactorEventLoop, epoll"
 LOOP_SELECT = "ReactorEventLoop, select"
-# What a program imports that uses Tornado and Twisted without triloop.
-CLASSIC = "Tornado and Twisted"
 
+#: In the order of the columns.
 _REACTORS = (EPOLL, TRADITION, TRADITION_UVLOOP, TORNADO, TORNADO_UVLOOP)
-_LOOPS = (ASYNCIO, UVLOOP, LOOP_EPOLL, LOOP_SELECT)
+_LOOPS = (ASYNCIO, UVLOOP, RLOOP, LOOP_EPOLL, LOOP_SELECT)
 #: rloop has no TLS.
-_PLAIN_LOOPS = (ASYNCIO, UVLOOP, RLOOP, LOOP_EPOLL, LOOP_SELECT)
+_TLS_LOOPS = tuple(name for name in _LOOPS if name != RLOOP)
+
+CONTENDERS = (BARE, *_REACTORS, *_LOOPS)
+OURS = (TORNADO, TORNADO_UVLOOP, LOOP_EPOLL, LOOP_SELECT)
 
 KIB = 1024
 _SIZES = (64, KIB, 100 * KIB)
@@ -78,8 +81,7 @@ class Job:
     """Something that every contender does.
 
     ``kind`` says how it is measured: ``tcp``, ``tls``, ``udp`` and ``http`` are servers under load,
-    ``work`` is a program that measures itself. The first contender after the bare loop is what
-    the others are compared with.
+    ``work`` is a program that measures itself.
 
     A client has connected to a server and left before, unless the job is ``fresh``. Stock asyncio
     costs far more until then: each read maps and unmaps 256 KiB, until the first end of a stream
@@ -94,8 +96,15 @@ class Job:
 
     @property
     def baseline(self) -> str:
-        """The contender that the others are compared with."""
+        """The first contender after the bare loop."""
         return next(name for name in self.contenders if name != BARE)
+
+    def native(self, contender: str) -> str:
+        """What a program would run on without triloop, and what a contender is compared with."""
+        world = _LOOPS if contender in _LOOPS else _REACTORS
+        return next(
+            (name for name in self.contenders if name in world and name not in OURS), self.baseline
+        )
 
     def at(self, points: tuple[Point, ...]) -> Job:
         """The same job at fewer points."""
@@ -114,13 +123,13 @@ QUICK_POINTS = (*_FEW, *_PAGE)
 
 JOBS = (
     Job("twisted-echo", "tcp", (BARE, *_REACTORS), _ECHO),
-    Job("asyncio-echo", "tcp", (BARE, *_PLAIN_LOOPS), _ECHO),
-    Job("streams-echo", "tcp", _PLAIN_LOOPS, _ECHO),
+    Job("asyncio-echo", "tcp", (BARE, *_LOOPS), _ECHO),
+    Job("streams-echo", "tcp", _LOOPS, _ECHO),
     Job("tornado-echo", "tcp", _LOOPS, _ECHO),
     Job("asyncio-fresh", "tcp", (BARE, *_LOOPS), (Point(50, KIB),), fresh=True),
     Job("streams-fresh", "tcp", _LOOPS, (Point(50, KIB),), fresh=True),
     Job("twisted-tls", "tls", _REACTORS, _FEW),
-    Job("asyncio-tls", "tls", _LOOPS, _FEW),
+    Job("asyncio-tls", "tls", _TLS_LOOPS, _FEW),
     Job("twisted-udp", "udp", (BARE, *_REACTORS), _FEW),
     Job("asyncio-udp", "udp", (BARE, *_LOOPS), _FEW),
     Job("twisted-web", "http", _REACTORS, _PAGE),
@@ -128,15 +137,16 @@ JOBS = (
     Job("aiohttp-web", "http", _LOOPS, _PAGE),
     Job("twisted-idle", "tcp", _REACTORS, _IDLE),
     Job("asyncio-idle", "tcp", _LOOPS, _IDLE),
-    Job("timers", "work", (*_REACTORS, *_PLAIN_LOOPS)),
+    Job("timers", "work", (*_REACTORS, *_LOOPS)),
     Job("timers-reset", "work", _REACTORS),
-    Job("call-at", "work", _PLAIN_LOOPS),
-    Job("wait-for", "work", _PLAIN_LOOPS),
+    Job("call-at", "work", _LOOPS),
+    Job("wait-for", "work", _LOOPS),
     Job("thread-calls", "work", (*_REACTORS, *_LOOPS)),
     # AsyncioSelectorReactor on uvloop sometimes loses the end of a child, and waits for ever.
     Job("spawn", "work", tuple(n for n in (*_REACTORS, *_LOOPS) if n != TRADITION_UVLOOP)),
     # asyncio's own children, with 100 connections open: plain sockets, or the reactor's.
     Job("spawn-beside", "work", (UVLOOP, TORNADO_UVLOOP)),
-    *(Job(f"await-{what}", "work", (ASYNCIO, UVLOOP, LOOP_EPOLL)) for what in _AWAITED),
-    Job("import", "work", (CLASSIC, "triloop")),
+    *(Job(f"await-{what}", "work", (ASYNCIO, UVLOOP, RLOOP, LOOP_EPOLL)) for what in _AWAITED),
+    # Tornado and Twisted's own reactor, without triloop and with it.
+    Job("import", "work", (EPOLL, TORNADO)),
 )

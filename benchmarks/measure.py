@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.client import Load, connect, probe_http
-from benchmarks.jobs import CLASSIC, Job, Point
+from benchmarks.jobs import EPOLL, TORNADO, Job, Point
 from benchmarks.processes import Server, cores, pin, serving
 from benchmarks.results import Key, Results, Sample, describe_machine, sample
 
@@ -22,7 +22,7 @@ _WARM_UP = 0.05
 #: How many times longer a program that measures itself runs: full garbage collections are a part of
 #: the cost, and have to happen within the measurement.
 _WORK_LONGER = 4
-_IMPORTS = {CLASSIC: "tornado.ioloop, twisted.internet.reactor", "triloop": "triloop"}
+_IMPORTS = {EPOLL: "tornado.ioloop, twisted.internet.reactor", TORNADO: "triloop"}
 _NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 _TIMED_IMPORT = """
 import time

@@ -10,13 +10,25 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import report, targets
-from benchmarks.jobs import ASYNCIO, BARE, EPOLL, JOBS, LOOP_EPOLL, LOOP_SELECT, TORNADO, Point
+from benchmarks import pages, report, targets
+from benchmarks.jobs import (
+    ASYNCIO,
+    BARE,
+    CONTENDERS,
+    EPOLL,
+    JOBS,
+    LOOP_EPOLL,
+    LOOP_SELECT,
+    TORNADO,
+    TORNADO_UVLOOP,
+    Point,
+)
 from benchmarks.processes import cores
 from benchmarks.results import Key, Results, Sample
 
 ROOT = Path(__file__).parents[2]
 BUSY = Point(50, 1024)
+MACHINE = dict.fromkeys(("date", "cpu", "system", "python"), "")
 
 
 def can_measure() -> bool:
@@ -75,19 +87,19 @@ def test_charts_are_well_formed_and_name_the_machine(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("cpu", "holds"), [(4.9, True), (5.1, False)])
 def test_a_target_is_reached_or_missed(cpu: float, holds: bool) -> None:
-    results = Results({}, 1.0)
+    results = Results(MACHINE, 1.0)
     results.add(Key("twisted-echo", EPOLL, BUSY), Sample(10.0, 1.0, 1.0))
     for one in (cpu - 1, cpu, cpu + 1):
         results.add(Key("twisted-echo", TORNADO, BUSY), Sample(one, 1.0, 1.0))
     (verdict,) = targets.judge(results)
     assert verdict.holds == holds
     assert ("MISSED" in targets.table([verdict])) != holds
-    assert ("MISSED" in targets.markdown([verdict])) != holds
+    assert ("MISSED" in pages.page(results, [])) != holds
 
 
 def test_every_cell_has_a_target_beside_its_native_loop() -> None:
     """One and no more; with one connection it may be a little looser, never otherwise."""
-    natives = {TORNADO: EPOLL, LOOP_EPOLL: ASYNCIO, LOOP_SELECT: ASYNCIO}
+    natives = {TORNADO: EPOLL, TORNADO_UVLOOP: EPOLL, LOOP_EPOLL: ASYNCIO, LOOP_SELECT: ASYNCIO}
     for job in JOBS:
         for ours, native in natives.items():
             if {ours, native} <= set(job.contenders):
@@ -103,12 +115,59 @@ def test_every_cell_has_a_target_beside_its_native_loop() -> None:
 
 
 def test_a_cell_shows_its_ratio_and_its_spread() -> None:
-    results = Results(dict.fromkeys(("date", "cpu", "system", "python"), ""), 1.0)
+    results = Results(MACHINE, 1.0)
     results.add(Key("twisted-echo", EPOLL, BUSY), Sample(10.0, 1.0, 1.0))
     for cpu in (1.0, 4.0, 5.0, 6.0, 9.0):
         results.add(Key("twisted-echo", TORNADO, BUSY), Sample(cpu, 1.0, 1.0))
     assert results.spread(Key("twisted-echo", TORNADO, BUSY)) == pytest.approx(0.4)
     assert results.spread(Key("twisted-echo", EPOLL, BUSY)) == 0
-    assert "| TornadoReactor | 5.0 (0.50, ±20%) |" in report.markdown(results, [])
+    assert "| 50 connections, 1 KiB | 10.0 | 5.0 (0.50 ±20%) |" in pages.page(results, [])
     (row,) = [line for line in report.tables(results).splitlines() if line.startswith("  Tornado")]
     assert row.split()[1:4] == ["5.00", "40%", "0.50"]
+
+
+def test_what_was_missed_comes_first_and_the_farthest_before_the_others() -> None:
+    results = Results(MACHINE, 1.0)
+    for job in ("twisted-echo", "twisted-udp", "twisted-tls"):
+        results.add(Key(job, EPOLL, BUSY), Sample(10.0, 1.0, 1.0))
+    results.add(Key("twisted-echo", TORNADO, BUSY), Sample(6.0, 1.0, 1.0))  # 0.5 is wanted
+    results.add(Key("twisted-udp", TORNADO, BUSY), Sample(15.0, 1.0, 1.0))  # 1.0 is wanted
+    results.add(Key("twisted-tls", TORNADO, BUSY), Sample(10.0, 1.0, 1.0))
+    page = pages.page(results, ["chart.svg"])
+    first = page[: page.index("chart.svg")]
+    rows = [line.split(" | ") for line in first.splitlines() if line.startswith("| twisted-")]
+    assert [row[0].split()[1] for row in rows] == ["twisted-udp", "twisted-echo"]
+    assert [row[-1] for row in rows] == ["50% |", "20% |"]
+    assert "**15.0 (1.50)**" in page
+    assert "| 10.0 | 10.0 (1.00) |" in page
+
+
+def test_one_table_has_every_cell() -> None:
+    results = Results(MACHINE, 1.0)
+    for job in JOBS:
+        for point in job.points:
+            for contender in job.contenders:
+                results.add(Key(job.name, contender, point), Sample(12.5, 1, 1, 1, 1, 1))
+    figures = pages.page(results, []).partition("## All figures")[2].partition("## ")[0]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in figures.splitlines()
+        if line.startswith("|")
+    ]
+    head = ["job", "load", *CONTENDERS]
+    assert rows[0] == head
+    table = {(row[0], row[1]): dict(zip(head, row, strict=True)) for row in rows[2:]}
+    for job in JOBS:
+        for point in job.points:
+            found = {name for name in CONTENDERS if "12.5" in table[job.name, str(point)][name]}
+            assert found == set(job.contenders)
+
+
+def test_readme_says_what_was_measured() -> None:
+    """`make bench-docs` writes both."""
+    read = ROOT / "docs/_static/benchmarks/results.json"
+    results = Results.from_json(json.loads(read.read_text()))
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert pages.with_figures(readme, results) == readme
+    results.samples[Key("twisted-echo", TORNADO, BUSY)] = [Sample(1.0, 1.0, 1.0)]
+    assert pages.with_figures(readme, results) != readme

@@ -1,0 +1,155 @@
+"""Results as Markdown, for the documentation: what was missed first, then every figure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from benchmarks.jobs import (
+    CONTENDERS,
+    EPOLL,
+    JOBS,
+    TORNADO,
+    TRADITION,
+    TRADITION_UVLOOP,
+    Job,
+    Point,
+)
+from benchmarks.report import describe
+from benchmarks.results import Key, Results
+from benchmarks.targets import Verdict, described, judge, missed
+
+__all__ = ["page", "with_figures"]
+
+_LEGEND = """\
+Microseconds of CPU time for a request, or for an operation where there are no connections; in
+brackets the ratio to the native loop or reactor, which is the first of its kind in the row, and how
+far the middle half of all samples is from the median. What misses its target is bold. The names of
+the jobs are those of `--jobs`.
+"""
+
+
+def page(results: Results, charts: list[str]) -> str:
+    """A whole page.
+
+    Args:
+        results: What was measured.
+        charts: The names of charts, relative to the page.
+    """
+    verdicts = judge(results)
+    most = max(map(len, results.samples.values()), default=0)
+    parts = [f"Measured on {describe(results)}; medians of {most} samples."]
+    parts += ["## What misses its target", _missed(results, verdicts)]
+    parts += [f"![{Path(chart).stem.replace('-', ' ')}]({chart})" for chart in charts]
+    parts += ["## All figures", _LEGEND, _figures(results, verdicts)]
+    parts += ["## All targets", _targets(verdicts)]
+    return "\n\n".join(part.strip() for part in parts if part) + "\n"
+
+
+def _missed(results: Results, verdicts: list[Verdict]) -> str:
+    found = missed(verdicts)
+    count = f"{len(found)} of {len(verdicts)} targets are missed"
+    if not found:
+        return f"{count}."
+    head = ("job", "ours", "µs", "against", "µs", "ratio", "bar", "beyond it by")
+    rows = (
+        [
+            *_subject(verdict),
+            f"{verdict.ours:.1f}{_spread(results, verdict.target.our_key)}",
+            described(verdict.target)[1],
+            f"{verdict.other:.1f}{_spread(results, verdict.target.other_key)}",
+            f"{verdict.ratio:.2f}",
+            _bar(verdict),
+            f"{verdict.excess - 1:.0%}",
+        ]
+        for verdict in found
+    )
+    return f"{count}, the farthest first.\n\n{_table(head, rows, left=(0, 1, 3))}"
+
+
+def _targets(verdicts: list[Verdict]) -> str:
+    head = ("job", "ours", "against", "ratio", "bar", "")
+    rows = (
+        [
+            *_subject(verdict),
+            described(verdict.target)[1],
+            f"{verdict.ratio:.2f}",
+            _bar(verdict),
+            "reached" if verdict.holds else "MISSED",
+        ]
+        for verdict in verdicts
+    )
+    return _table(head, rows, left=(0, 1, 2, 5))
+
+
+def _subject(verdict: Verdict) -> list[str]:
+    return [described(verdict.target)[0], verdict.target.ours]
+
+
+def _bar(verdict: Verdict) -> str:
+    return f"{'at most' if verdict.target.at_most else 'at least'} {verdict.target.bar:.2f}"
+
+
+def _figures(results: Results, verdicts: list[Verdict]) -> str:
+    """The one table: a row for each job at each point, a column for each contender."""
+    bold = {verdict.target.our_key for verdict in verdicts if not verdict.holds}
+    names = [name for name in CONTENDERS if any(key.contender == name for key in results.samples)]
+    measured = {(key.job, key.point) for key in results.samples}
+    rows = (
+        [job.name, str(point), *(_cell(results, job, point, name, bold) for name in names)]
+        for job in JOBS
+        for point in job.points
+        if (job.name, point) in measured
+    )
+    return _table(("job", "load", *names), rows, left=(0, 1))
+
+
+def _cell(results: Results, job: Job, point: Point, contender: str, bold: set[Key]) -> str:
+    key, native = Key(job.name, contender, point), job.native(contender)
+    one, first = results.median(key), results.median(Key(job.name, native, point))
+    if one is None:
+        return ""
+    figure = f"{one.cpu:,.0f}" if one.cpu >= 1000 else f"{one.cpu:.1f}"
+    ratio = f"{one.cpu / first.cpu:.2f}" if first and contender != native else ""
+    notes = f"{ratio}{_spread(results, key)}".strip()
+    text = f"{figure} ({notes})" if notes else figure
+    return f"**{text}**" if key in bold else text
+
+
+def _spread(results: Results, key: Key) -> str:
+    """Half the range of the middle half, in the form of a tolerance; nothing for one sample."""
+    return f" ±{results.spread(key) / 2:.0%}" if len(results.samples[key]) > 1 else ""
+
+
+def _table(head: Iterable[str], rows: Iterable[list[str]], left: tuple[int, ...]) -> str:
+    names = list(head)
+    line = ["---" if column in left else "---:" for column in range(len(names))]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [names, line, *rows])
+
+
+# -- the README ---------------------------------------------------------------------------------
+
+_ROW = re.compile(
+    r"^(?P<what>\| CPU of a Twisted echo\b[^|]*)\|(?P<ours>[^|]*)\|(?P<other>[^|]*)\|"
+)
+
+
+def with_figures(text: str, results: Results) -> str:
+    """The README with the figures of these results; as it is where they were not measured.
+
+    Args:
+        text: The README.
+        results: What was measured.
+    """
+    key = Key("twisted-echo", EPOLL, Point(50, 1024))
+    names = (EPOLL, TORNADO, TRADITION, TRADITION_UVLOOP)
+    found = [results.median(Key(key.job, name, key.point)) for name in names]
+    if None in found:
+        return text
+    native, *others = (one.cpu for one in found if one)
+    ours, tradition, on_uvloop = (f"{cpu / native:.2f}" for cpu in others)
+    return "".join(
+        _ROW.sub(rf"\g<what>| {ours} | {tradition}; {on_uvloop} on uvloop |", line)
+        for line in text.splitlines(keepends=True)
+    )
