@@ -13,20 +13,13 @@ from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 
+from triloop.awaitables.future_deferred import FutureDeferred
 from triloop.private.deferreds import what_fires
 
-__all__ = ["IS_KEPT", "Source", "begin_wait", "end_wait", "note_future"]
+__all__ = ["IS_KEPT", "begin_wait", "end_wait", "note_future"]
 
 #: Whether this Python has a call graph.
 IS_KEPT: Final = sys.version_info >= (3, 14)
-
-
-class Source:
-    """The canceller of a Deferred that gets its result from a Future: it cancels the Future."""
-
-    __slots__ = ("future",)
-
-    future: asyncio.Future[Any]
 
 
 def begin_wait(
@@ -76,12 +69,13 @@ def _futures_behind(source: Deferred[Any] | asyncio.Future[Any]) -> list[asyncio
     to_see: list[object] = [source]
     while to_see:
         one = to_see.pop()
-        if isinstance(one, Source):
-            one = one.future
         if isinstance(one, asyncio.Future):
             if not one.done():
                 found[id(one)] = one
         elif isinstance(one, Deferred) and id(one) not in seen:
             seen.add(id(one))
-            to_see += what_fires(one)
+            if isinstance(one, FutureDeferred):
+                to_see += [one.future, one.source]
+            else:
+                to_see += what_fires(one)
     return list(found.values())

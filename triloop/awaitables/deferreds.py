@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from triloop.awaitables.call_graph import Source
 from triloop.awaitables.convertible import Convertible, T, check_convertible
+from triloop.awaitables.future_deferred import FutureDeferred
 from triloop.awaitables.futures import as_future
-from triloop.awaitables.outcomes import as_raised_by_twisted
 from triloop.awaitables.tasks import begin_task
 from triloop.default_loop import default_loop, usable_loop
 from triloop.private.cpython import running_loop
@@ -44,63 +42,16 @@ def as_deferred(x: Convertible[T], *, eager: bool = False) -> Deferred[T]:
         RuntimeError: ``x`` needs a loop and none can be found; or its loop is closed or runs in
             another thread.
     """
-    if isinstance(x, Deferred):
-        return x
     if isinstance(x, asyncio.Future):
         loop = x.get_loop()
         if loop is not running_loop() and not x.done():
             usable_loop(loop)
-        return Delivery(x).deferred()
+        return FutureDeferred.of(x)
+    if isinstance(x, Deferred):
+        return x
     check_convertible("as_deferred", x)
     if not eager or isinstance(x, concurrent.futures.Future):
-        return Delivery(as_future(x)).deferred()
-    return Delivery(begin_task(default_loop(), x)).deferred()
-
-
-class Delivery(Source):
-    """Delivers one Future to a Deferred, which may be cancelled more than once meanwhile."""
-
-    __slots__ = ("_waiting",)
-
-    def __init__(self, future: asyncio.Future[Any]) -> None:
-        self.future = future
-        self._waiting: Deferred[Any] | None = None
-
-    def deferred(self) -> Deferred[Any]:
-        """Make the Deferred; it has fired if the Future is done."""
-        future = self.future
-        deferred = self._wait()
-        if future.done():
-            self.done(future)
-        else:
-            future.add_done_callback(self.done)
-        return deferred
-
-    def _wait(self) -> Deferred[Any]:
-        self._waiting = Deferred(self._cancel)
-        return self._waiting.addCallback(self._ended)
-
-    def done(self, future: asyncio.Future[Any]) -> None:
-        """Fire the Deferred, unless it has been fired: the Future is done."""
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None:
-            waiting.callback(True)
-
-    def _cancel(self, deferred: Deferred[Any]) -> None:
-        # Firing here keeps Deferred.cancel from firing CancelledError before the Future has ended:
-        # a Task may take time to end, or refuse.
-        deferred.callback(False)
-        self.cancel_source()
-
-    def cancel_source(self) -> None:
-        """Cancel the Future; nothing changes if it is done."""
-        self.future.cancel()
-
-    def _ended(self, ended: bool) -> Any:
-        """Give what the Future ended with, as a callback: so it may even be a Deferred."""
-        if not ended:
-            return self._wait()
-        future = self.future
-        if future.cancelled() or future.exception() is not None:
-            return as_raised_by_twisted(future)
-        return future.result()
+        future = as_future(x)
+    else:
+        future = begin_task(default_loop(), x)
+    return FutureDeferred.of(future)

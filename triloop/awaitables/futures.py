@@ -7,10 +7,11 @@ import concurrent.futures
 
 # Names of this module, for as_future is to cost no more than Twisted's own.
 from asyncio import get_running_loop
+from collections.abc import Callable
 from contextvars import Context
-from functools import partial
 from sys import modules
 from threading import get_ident
+from types import MethodType
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -74,20 +75,17 @@ def as_future(
             except RuntimeError:
                 loop = default_loop()
         future: asyncio.Future[T] = loop.create_future()
-        if x.called:
-            x.addBoth(_deliver, x, future)
-            if future.done():
-                return future
-        else:
+        if not x.called:
             # expect() has nothing to do for a reactor that runs here, which is the usual case.
             reactor: Any = modules.get("twisted.internet.reactor")
             if reactor is not None and not (
-                getattr(reactor, "running", True) and threadable.ioThread == get_ident()
+                threadable.ioThread == get_ident() and getattr(reactor, "running", True)
             ):
                 expect(reactor)
-            x.addBoth(_deliver, x, future)
-        future.add_done_callback(partial(_cancel, x))
-        if call_graph.IS_KEPT:
+        cancel = MethodType(_cancel, x)  # costs less than partial()
+        future.add_done_callback(cancel)
+        x.addBoth(_deliver, x, future, cancel)
+        if call_graph.IS_KEPT and not future.done():
             call_graph.note_future(x, future)
         return future
     return _other_future(x, loop, name, context)
@@ -111,17 +109,22 @@ def _other_future(
     return create_task(loop, x, name, context)
 
 
-def _deliver(result: Any, deferred: Deferred[Any], future: asyncio.Future[Any]) -> Any:
-    if isinstance(result, Failure):
-        if not future.done():
-            settle(future, result)
-        # Not before the other callbacks have run.
-        future.get_loop().call_soon(count_as_handled, deferred, result)
-    else:
-        try:  # noqa: SIM105 - suppress() costs more than all the rest
+def _deliver(
+    result: Any,
+    deferred: Deferred[Any],
+    future: asyncio.Future[Any],
+    cancel: Callable[[asyncio.Future[Any]], None],
+) -> Any:
+    # It is pending, unless the callback is gone; the loop would call that for nothing.
+    pending = future.remove_done_callback(cancel)
+    if not isinstance(result, Failure):
+        if pending:
             future.set_result(result)
-        except asyncio.InvalidStateError:
-            pass  # it was cancelled
+        return result
+    if pending:
+        settle(future, result)
+    # Not before the other callbacks have run.
+    future.get_loop().call_soon(count_as_handled, deferred, result)
     return result
 
 

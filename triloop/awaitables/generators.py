@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from triloop.awaitables.waiter import Driver, Waiter
+from triloop.private.cpython import running_loop
 from triloop.private.deferreds import ReturnValue, drive
 
 __all__ = ["GeneratorSteps"]
@@ -73,7 +74,7 @@ class GeneratorSteps(Coroutine[Any, Any, Any]):
         while True:
             yielded = self._step(result)
             if isinstance(yielded, Deferred):
-                self._waiter = waiter = Waiter(yielded, self._driver)
+                self._waiter = waiter = Waiter(yielded, running_loop(), self._driver)
                 yielded.addBoth(waiter.deferred_fired)
                 if not waiter.has_fired:
                     return waiter

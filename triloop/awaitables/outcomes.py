@@ -9,7 +9,7 @@ from typing import Any, NoReturn, cast
 from twisted.internet import defer
 from twisted.python.failure import Failure
 
-__all__ = ["CANCELLED", "as_raised_by_twisted", "exception_of", "raise_failure", "settle"]
+__all__ = ["CANCELLED", "exception_of", "raise_failure", "settle"]
 
 #: The errors that mean cancellation, of each library its own.
 CANCELLED = (asyncio.CancelledError, concurrent.futures.CancelledError, defer.CancelledError)
@@ -62,15 +62,3 @@ def settle(future: asyncio.Future[Any], failure: Failure) -> None:
             future.set_exception(error)
     finally:
         del error
-
-
-def as_raised_by_twisted(future: asyncio.Future[Any]) -> Failure | None:
-    """The failure of a Future that is done: its very exception, or Twisted's CancelledError."""
-    if not future.cancelled():
-        error = future.exception()
-        return None if error is None else Failure(error)
-    try:
-        future.result()
-    except asyncio.CancelledError as cancelled:
-        return Failure(defer.CancelledError(*cancelled.args))
-    raise AssertionError("a cancelled Future has no result")

@@ -37,7 +37,7 @@ def _await(deferred: Deferred[Any]) -> Generator[Any, Any, Any]:
     if loop is None:
         return _twisteds_await(deferred)  # type: ignore[no-any-return]
     if everywhere.is_on or may_await_deferreds(loop):
-        return await_deferred(deferred, driver=current_driver())
+        return await_deferred(deferred, loop, current_driver(loop))
     return _explained(deferred)
 
 

@@ -13,7 +13,6 @@ from typing import Any, cast
 
 from triloop.awaitables.convertible import T
 from triloop.awaitables.waiter import Driver
-from triloop.private.cpython import running_loop
 from triloop.private.tasks import begin, new_task
 
 __all__ = ["begin_task", "create_task", "current_driver", "may_await_deferreds"]
@@ -74,9 +73,8 @@ def may_await_deferreds(loop: asyncio.AbstractEventLoop) -> bool:
     return _making.count > 0 or asyncio.current_task(loop) in _tasks
 
 
-def current_driver() -> Driver | None:
-    """The driver of the current task, if that is not its loop."""
-    loop = running_loop()
+def current_driver(loop: asyncio.AbstractEventLoop | None) -> Driver | None:
+    """The driver of the current task of ``loop``, which runs, if that is not the loop itself."""
     task = None if loop is None else asyncio.current_task(loop)
     driver = None if task is None else _tasks.get(task)
     return None if driver is None else driver()

@@ -18,7 +18,8 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred
 
 from triloop.awaitables import everywhere
-from triloop.awaitables.deferreds import Delivery, as_deferred
+from triloop.awaitables.deferreds import as_deferred
+from triloop.awaitables.future_deferred import FutureDeferred
 from triloop.awaitables.generators import GeneratorSteps
 from triloop.awaitables.tasks import begin_task
 from triloop.awaitables.waiter import Waiter
@@ -61,7 +62,7 @@ def _drive(x: Any) -> Deferred[Any]:
     loop = _loop() if everywhere.is_on and not _is_twisteds_own(x) else None
     if loop is None:
         return _twisteds_drive(x)
-    return _TaskDriver(loop, x).deferred()
+    return _TaskDriver(loop, x).deferred
 
 
 def _is_twisteds_own(x: Any) -> bool:
@@ -81,7 +82,7 @@ def _loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-class _TaskDriver(Delivery):
+class _TaskDriver:
     """Runs a coroutine as a Task that goes on at once when a Deferred it awaits has fired."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, x: Any) -> None:
@@ -91,7 +92,8 @@ class _TaskDriver(Delivery):
         task = begin_task(loop, coroutine, self)
         # Twisted says nothing about a coroutine that is never resumed.
         tasks.end_unreported(task)
-        super().__init__(task)
+        self._task = task
+        self.deferred = FutureDeferred.of(task, self)
 
     def go_on(self, step: Callable[[Any], object], waiter: Waiter, context: Context) -> None:
         """Run the next step now; in the next pass of the loop if its context is in use."""
@@ -99,12 +101,12 @@ class _TaskDriver(Delivery):
             tasks.step(self._loop, context, step, waiter)
         except RuntimeError:
             waiter.wake_later()
-        if self.future.done():
-            self.done(self.future)
+        if self._task.done():
+            self.deferred.deliver(self._task)
 
-    def cancel_source(self) -> None:
+    def cancel(self) -> None:
         """Cancel what is awaited, if that is a Deferred, as Twisted does."""
         if self.waiter is not None:
             self.waiter.cancel_source()
         else:
-            self.future.cancel()
+            self._task.cancel()

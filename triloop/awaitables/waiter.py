@@ -14,7 +14,6 @@ from twisted.python.failure import Failure
 from triloop.awaitables import call_graph
 from triloop.awaitables.outcomes import CANCELLED, exception_of, raise_failure
 from triloop.awaited_reactor import expect_reactor
-from triloop.private.cpython import running_loop
 from triloop.private.deferreds import count_as_handled
 
 __all__ = ["Driver", "Waiter", "await_deferred", "await_future"]
@@ -44,14 +43,17 @@ class Waiter(Deferred[None]):
     _asyncio_future_blocking = True
 
     def __init__(
-        self, source: Deferred[Any] | asyncio.Future[Any], driver: Driver | None = None
+        self,
+        source: Deferred[Any] | asyncio.Future[Any],
+        loop: asyncio.AbstractEventLoop | None,
+        driver: Driver | None,
     ) -> None:
-        super().__init__()
+        # What it has as a Deferred, Twisted's driver alone needs: see addBoth().
         self._source: Deferred[Any] | asyncio.Future[Any] | None = source
         self._driver = driver
         self._step: Callable[[Any], object] | None = None
         self._context: Context | None = None
-        self._loop = running_loop()
+        self._loop = loop
         self.has_fired = False
         self._driven_by_twisted = False
         self._outcome: Any = None
@@ -111,6 +113,7 @@ class Waiter(Deferred[None]):
 
     def addBoth(self, callback: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """Note how the coroutine goes on."""
+        super().__init__()
         self._driven_by_twisted = True
         added: Deferred[Any] = super().addBoth(callback, *args, **kwargs)
         if self.has_fired:
@@ -202,12 +205,17 @@ class Waiter(Deferred[None]):
 
 
 def await_deferred(
-    deferred: Deferred[T], *, driver: Driver | None = None, translate: bool = False
+    deferred: Deferred[T],
+    loop: asyncio.AbstractEventLoop | None,
+    driver: Driver | None,
+    *,
+    translate: bool = False,
 ) -> Generator[Any, Any, T]:
     """Wait for ``deferred``, whichever library drives the coroutine.
 
     Args:
         deferred: What is waited for. Its result is the one at this place of its chain.
+        loop: The running loop, if there is one.
         driver: What runs the Task, if that goes on as soon as the Deferred has fired, and not in
             the next pass of the loop.
         translate: Whether a cancelled Deferred raises the CancelledError of the driver's library,
@@ -225,7 +233,7 @@ def await_deferred(
                 del result
         del result
     expect_reactor()
-    waiter = Waiter(deferred, driver)
+    waiter = Waiter(deferred, loop, driver)
     deferred.addBoth(waiter.deferred_fired)
     del deferred
     yield waiter
@@ -233,15 +241,15 @@ def await_deferred(
 
 
 def await_future(
-    future: asyncio.Future[T], *, driver: Driver | None = None
+    future: asyncio.Future[T], loop: asyncio.AbstractEventLoop | None, driver: Driver | None
 ) -> Generator[Any, Any, T]:
     """Wait for ``future``, whichever library drives the coroutine.
 
     A cancelled Future raises the CancelledError of the driver's own library, and so does one that
-    failed with the CancelledError of another. See :func:`await_deferred` for ``driver``.
+    failed with the CancelledError of another. See :func:`await_deferred`.
     """
     if not future.done() or _cancellation_of(future) is not None:
-        waiter = Waiter(future, driver)
+        waiter = Waiter(future, loop, driver)
         future.add_done_callback(waiter.future_done)
         yield waiter
         cancelled = _cancellation_of(future)

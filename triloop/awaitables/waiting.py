@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Coroutine, Generator
 from typing import Any, Generic
 
-from twisted.internet.defer import Deferred
-
 from triloop.awaitables.convertible import Convertible, T, check_convertible
 from triloop.awaitables.futures import as_future
 from triloop.awaitables.tasks import current_driver
 from triloop.awaitables.waiter import await_deferred, await_future
+from triloop.private.cpython import running_loop
+from triloop.private.deferreds import DEFERRED_CLASSES
 
 __all__ = ["wait"]
 
@@ -36,15 +36,16 @@ def wait(x: Convertible[T]) -> Coroutine[Any, Any, T]:
     Raises:
         TypeError: ``x`` is none of these.
     """
-    if not isinstance(x, Deferred):
+    if type(x) not in DEFERRED_CLASSES:
         check_convertible("wait", x)
     return _wait(x)
 
 
-async def _wait(x: Convertible[T]) -> T:
-    if isinstance(x, Deferred):
-        return await _Steps(await_deferred(x, driver=current_driver(), translate=True))
-    return await _Steps(await_future(as_future(x), driver=current_driver()))
+async def _wait(x: Any) -> Any:
+    loop = running_loop()
+    if type(x) in DEFERRED_CLASSES:
+        return await _Steps(await_deferred(x, loop, current_driver(loop), translate=True))
+    return await _Steps(await_future(as_future(x), loop, current_driver(loop)))
 
 
 # What asyncio and Python show of a coroutine is this name: of a Task, and if it is never awaited.

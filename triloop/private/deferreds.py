@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 __all__ = [
+    "DEFERRED_CLASSES",
     "ReturnValue",
     "count_as_handled",
     "drive",
@@ -24,6 +25,10 @@ _Drive = Callable[[Any], "Deferred[Any]"]
 
 #: What ``returnValue()`` raises.
 ReturnValue: Any = _module._DefGen_Return
+
+#: Twisted's class and its subclasses. ``type(x) in DEFERRED_CLASSES`` is what Twisted itself does
+#: where ``isinstance(x, Deferred)`` costs too much: the class is an abstract one.
+DEFERRED_CLASSES: list[type] = _module._DEFERRED_SUBCLASSES
 
 _DeferredList: Any = _module.DeferredList
 _CancellationStatus: Any = _module._CancellationStatus
