@@ -10,7 +10,10 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
-__all__ = ["caller", "described", "remember", "warn"]
+__all__ = ["BY_COMMAND", "caller", "described", "remember", "warn"]
+
+#: What has installed the reactor of a program that the command line runs.
+BY_COMMAND = "triloop run"
 
 #: Packages with frames between the application and this one.
 _BETWEEN = frozenset({"tornado", "triloop", "twisted", "uvloop"} | sys.stdlib_module_names)

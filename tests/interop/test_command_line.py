@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -106,6 +108,83 @@ def test_doctor_names_the_line_that_imported_a_reactor(tmp_path: Path) -> None:
     assert "\x1b" not in done.stdout, "no colours in a pipe"
 
 
+WAKERS = {
+    "import asyncio, signal\n"
+    "async def main():\n"
+    "    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, print)\n"
+    "loop = asyncio.new_event_loop()\n"
+    "loop.run_until_complete(main())\n": "SelectorEventLoop",
+    "import signal, triloop\n"
+    "reactor = triloop.install()\n"
+    "signal.set_wakeup_fd(reactor.waker.writing_fileno())\n": "of triloop.TornadoReactor",
+    "import signal, socket\n"
+    "ours, theirs = socket.socketpair()\n"
+    "ours.setblocking(False)\n"
+    "signal.set_wakeup_fd(ours.fileno())\n": "of no open loop and no reactor",
+}
+
+
+@pytest.mark.parametrize("source", WAKERS)
+def test_doctor_names_the_owner_of_the_wakeup_descriptor(source: str, tmp_path: Path) -> None:
+    script = tmp_path / "with a space.py"
+    script.write_text(source)
+    done = triloop("doctor", script, cwd=tmp_path)
+    assert done.stderr == ""
+    (line,) = [line for line in done.stdout.splitlines() if "wake-up descriptor" in line]
+    assert WAKERS[source] in line
+    assert done.returncode == ("no open loop" in line)
+
+
+def test_doctor_survives_a_closed_pipe_and_a_module_that_exits(tmp_path: Path) -> None:
+    (tmp_path / "leaves.py").write_text("import sys\nprint('hello')\nsys.exit(0)\n")
+    command = f"{sys.executable} -m triloop doctor --json leaves | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command], check=True, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert (done.stdout, done.stderr) == ("2\n", "hello\n")
+
+
+COLORS = {"": True, "NO_COLOR=1": False}
+
+
+@pytest.mark.parametrize("setting", COLORS)
+@pytest.mark.parametrize("prevented", ["", "rich"])
+def test_doctor_uses_colours_on_a_terminal(setting: str, prevented: str, tmp_path: Path) -> None:
+    (tmp_path / "early.py").write_text("from twisted.internet import reactor\n")
+    block = f"import sys; sys.modules[{prevented!r}] = None; sys.argv[0] = 'triloop'; "
+    program = block + "from triloop.cli.command import main; sys.exit(main())"
+    told, terminal = os.openpty()
+    with subprocess.Popen(
+        ["env", setting or "A=1", "TERM=xterm", sys.executable, "-c", program, "doctor", "early"],
+        cwd=tmp_path,
+        stdout=terminal,
+        stderr=subprocess.PIPE,
+    ) as doctor:
+        os.close(terminal)
+        output = b""
+        with contextlib.suppress(OSError):  # the terminal is closed when the doctor ends
+            while chunk := os.read(told, 10000):
+                output += chunk
+        assert doctor.communicate(timeout=PATIENCE)[1] == b""
+    os.close(told)
+    assert doctor.returncode == 1
+    assert b"! reactor" in output
+    assert (b"\x1b[33m" in output) == COLORS[setting]
+
+
+def test_shell_completes_commands_and_options(tmp_path: Path) -> None:
+    (tmp_path / "script").write_text(triloop("--print-completion", "bash", cwd=tmp_path).stdout)
+    ask = (
+        'source ./script; complete_with() { COMP_WORDS=(triloop $1 "$2"); '
+        "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _shtab_triloop; echo ${COMPREPLY[@]}; }; "
+        "complete_with '' do; complete_with run --aw; complete_with 'run --loop' uv"
+    )
+    done = subprocess.run(
+        ["bash", "-c", ask], check=True, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.stdout.split() == ["doctor", "--await-anything", "uvloop"]
+
+
 def test_doctor_finds_errors_and_writes_json(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text(
         "import signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n1 / 0\n"
@@ -128,6 +207,8 @@ def test_bench_measures_all_servers(tmp_path: Path) -> None:
 
 def test_help_and_wrong_use(tmp_path: Path) -> None:
     assert "doctor" in triloop("--help", cwd=tmp_path).stdout
+    assert triloop("--version", cwd=tmp_path).stdout.startswith("triloop ")
+    assert "SCRIPT is needed".lower() in triloop("run", cwd=tmp_path).stderr
     wrong = triloop("cure", cwd=tmp_path)
     assert wrong.returncode == 2
     assert "invalid choice: 'cure'" in wrong.stderr

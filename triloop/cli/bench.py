@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-from triloop.cli import echo
+from triloop.cli import echo, terminal
 
 __all__ = ["add_to", "measure"]
 
 CONNECTIONS = 10
 MESSAGE = b"x" * 1024
 #: Columns of the longest bar.
-_WIDTH = 40
+_WIDTH = 24
 
 
 def add_to(commands: Any) -> None:
@@ -33,25 +33,35 @@ def add_to(commands: Any) -> None:
         "the server for one message. Less is better.",
     )
     parser.add_argument(
-        "--seconds", type=float, default=2.0, help="for each of them, after half as long to warm up"
+        "--seconds",
+        type=_positive,
+        default=2.0,
+        help="for each of them, after half as long to warm up",
     )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.set_defaults(command=report)
 
 
+def _positive(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"a positive number of seconds is needed, not {text}")
+    return seconds
+
+
 def report(options: argparse.Namespace) -> int:
-    """Measure one after the other, and print a chart."""
+    """Measure one after the other, and print a table with a chart."""
     names = [name for name in echo.SERVERS if _is_here(name)]
     figures: dict[str, float] = {}
-    for number, name in enumerate(names, 1):
-        _progress(f"{number} of {len(names)}: {name}")
-        figures[name] = measure(name, options.seconds)
-    _progress("")
+    try:
+        for name in terminal.steps(names):
+            figures[name] = measure(name, options.seconds)
+    except KeyboardInterrupt:
+        return 130
     if options.json:
-        print(json.dumps(figures, indent=2))  # noqa: T201 - the report
+        terminal.say(json.dumps(figures, indent=2))
     else:
-        for line in chart(figures):
-            print(line)  # noqa: T201 - the report
+        terminal.show_table(rows(figures), ("server", "us", "of native", ""))
     return 0
 
 
@@ -59,17 +69,16 @@ def _is_here(name: str) -> bool:
     return "uvloop" not in name or importlib.util.find_spec("uvloop") is not None
 
 
-def _progress(text: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)  # noqa: T201 - for the eye
+def rows(figures: dict[str, float]) -> Iterator[terminal.Row]:
+    """Give a table of the figures, in microseconds, each with its ratio to the library's own loop.
 
-
-def chart(figures: dict[str, float]) -> Iterator[str]:
-    """Draw the figures, in microseconds, as bars of text."""
-    longest, most = max(map(len, figures)), max(figures.values())
+    The last column is a chart.
+    """
+    most = max(figures.values())
     for name, figure in figures.items():
+        native = figures[f"{name.partition(':')[0]}: {echo.NATIVE[name.partition(':')[0]]}"]
         bar = "#" * max(1, round(_WIDTH * figure / most))
-        yield f"{name:{longest}}  {figure:6.1f} us  {bar}"
+        yield terminal.Row([name, f"{figure:5.1f}", f"{figure / native:9.2f}", bar])
 
 
 def measure(name: str, seconds: float) -> float:
@@ -87,7 +96,7 @@ def measure(name: str, seconds: float) -> float:
         assert one.stdin is not None
         assert one.stdout is not None
         try:
-            port = int(one.stdout.readline())
+            port = _port_of(one.stdout.readline(), name)
             with Clients(port) as clients:
                 clients.talk(seconds / 2)
                 before = _cpu_time(port)
@@ -95,6 +104,12 @@ def measure(name: str, seconds: float) -> float:
                 return (_cpu_time(port) - before) / messages * 1e6
         finally:
             one.kill()
+
+
+def _port_of(line: str, name: str) -> int:
+    if not line:
+        raise SystemExit(f"triloop: the server of {name!r} did not start: see its error above")
+    return int(line)
 
 
 def _cpu_time(port: int) -> float:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import enum
 import importlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
 import select
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+from triloop.adapters.twisted_in_asyncio.host import named
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
+from triloop.cli import terminal
+from triloop.cli.owners import open_loops, wakeup_owner
 from triloop.origins import described
+from triloop.private.cpython import current_loop
 from triloop.private.runners import is_patched_to_nest
 
 __all__ = ["Finding", "Severity", "add_to", "examine"]
@@ -33,6 +39,10 @@ class Severity(enum.IntEnum):
     OK = 0
     WARNING = 1
     ERROR = 2
+
+
+#: The mark and the colour of each.
+_MARKS = {Severity.OK: (" ", ""), Severity.WARNING: ("!", "yellow"), Severity.ERROR: ("X", "red")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +70,9 @@ def add_to(commands: Any) -> None:
         description="Examine this Python and machine, and what the import of MODULEs does to them. "
         "Exit code: 0 all is well, 1 there are warnings, 2 there are errors.",
     )
-    parser.add_argument("modules", metavar="MODULE", nargs="*", help="imported first")
+    parser.add_argument(
+        "modules", metavar="MODULE", nargs="*", help="a module's name or a script, imported first"
+    )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     parser.set_defaults(command=report)
 
@@ -68,33 +80,29 @@ def add_to(commands: Any) -> None:
 def report(options: argparse.Namespace) -> int:
     """Print the findings, and return the exit code."""
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as `python -m` does
-    findings = list(examine(options.modules))
+    with contextlib.redirect_stdout(sys.stderr):  # of the modules, which may print
+        findings = list(examine(options.modules))
     if options.json:
         rows = [
             {**dataclasses.asdict(one), "severity": one.severity.name.lower()} for one in findings
         ]
-        print(json.dumps(rows, indent=2))  # noqa: T201 - the report
+        terminal.say(json.dumps(rows, indent=2))
     else:
-        for finding in findings:
-            _show(finding)
+        terminal.show_table(_row(finding) for finding in findings)
     return int(max(finding.severity for finding in findings))
 
 
-def _show(finding: Finding) -> None:
-    mark = {Severity.OK: " ", Severity.WARNING: "!", Severity.ERROR: "X"}[finding.severity]
-    text = f"{mark} {finding.subject:18} {finding.text}"
-    if finding.severity and sys.stdout.isatty() and "NO_COLOR" not in os.environ:
-        text = f"\x1b[{33 if finding.severity is Severity.WARNING else 31}m{text}\x1b[0m"
-    print(text)  # noqa: T201 - the report
-    if finding.advice:
-        print(f"{'':20} -> {finding.advice}")  # noqa: T201 - the report
+def _row(finding: Finding) -> terminal.Row:
+    mark, color = _MARKS[finding.severity]
+    text = f"{finding.text}\n-> {finding.advice}" if finding.advice else finding.text
+    return terminal.Row([f"{mark} {finding.subject}", text], color)
 
 
 def examine(modules: list[str]) -> Iterator[Finding]:
     """Import modules, and look at the process after that.
 
     Args:
-        modules: Their dotted names.
+        modules: Their dotted names, or the paths of scripts.
     """
     for name in modules:
         yield from _imported(name)
@@ -104,12 +112,26 @@ def examine(modules: list[str]) -> Iterator[Finding]:
 
 def _imported(name: str) -> Iterator[Finding]:
     try:
-        importlib.import_module(name)
-    except Exception as problem:  # noqa: BLE001 - whatever a module of the application raises
+        _import(name)
+    except (Exception, SystemExit) as problem:  # noqa: BLE001 - what the application raises
         advice = "run doctor in the environment and the folder of the program"
         yield Finding(name, f"cannot be imported: {problem!r}", Severity.ERROR, advice)
     else:
         yield Finding(name, "imported")
+
+
+def _import(name: str) -> None:
+    """Import a module; a script too, by a name that is not ``__main__``, so it does not begin."""
+    if not name.endswith(".py"):
+        importlib.import_module(name)
+        return
+    script = Path(name).resolve(strict=True)
+    sys.path.insert(0, str(script.parent))
+    spec = importlib.util.spec_from_file_location(script.stem, script)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[script.stem] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
 
 
 def _versions() -> Iterator[Finding]:
@@ -156,7 +178,7 @@ def _reactor() -> Iterator[Finding]:
     if reactor is None:
         yield Finding("reactor", "none is installed so far")
         return
-    text = described(reactor)
+    text = described(reactor).rstrip(",")
     if isinstance(reactor, TornadoReactor):
         yield Finding("reactor", text)
     else:
@@ -175,13 +197,33 @@ def _patched_asyncio() -> Iterator[Finding]:
         yield Finding("asyncio", "not patched")
 
 
-def _signals() -> Iterator[Finding]:
-    owner = -1
-    if threading.current_thread() is threading.main_thread():
-        owner = signal.set_wakeup_fd(-1)
+def _loops() -> Iterator[Finding]:
+    loops = open_loops()
+    if not loops:
+        yield Finding("loops", "none is open so far")
+    for loop in loops:
+        uses = ["current"] * (loop is current_loop()) + ["running"] * loop.is_running()
+        yield Finding("loop", ", ".join([named(loop), *uses]))
+
+
+def _wakeup() -> Iterator[Finding]:
+    owner = signal.set_wakeup_fd(-1)
+    with contextlib.suppress(ValueError):  # it is closed
         signal.set_wakeup_fd(owner)
-    text = "not set" if owner == -1 else f"descriptor {owner}"
-    yield Finding("wake-up descriptor", text)
+    if owner == -1:
+        yield Finding("wake-up descriptor", "not set")
+        return
+    name = wakeup_owner(owner)
+    if name is not None:
+        yield Finding("wake-up descriptor", f"{owner}, of {name}")
+        return
+    text = f"{owner}, of no open loop and no reactor, so signals do not wake them"
+    advice = "end what has called signal.set_wakeup_fd() before a loop or reactor runs"
+    yield Finding("wake-up descriptor", text, Severity.WARNING, advice)
+
+
+def _signals() -> Iterator[Finding]:
+    yield from _wakeup()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
         handler = signal.getsignal(number)
         names = (getattr(handler, name, None) for name in ("__qualname__", "name"))
@@ -199,6 +241,7 @@ _CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _poller,
     _children,
     _reactor,
+    _loops,
     _patched_asyncio,
     _signals,
 )

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["ASK_FOR_TIME", "SERVERS"]
+__all__ = ["ASK_FOR_TIME", "NATIVE", "SERVERS"]
 
 #: A message that is answered by the CPU time of the process so far, in seconds.
 ASK_FOR_TIME = b"cpu time?"
@@ -106,6 +106,9 @@ SERVERS: dict[str, Callable[[], None]] = {
     "asyncio: uvloop": lambda: _serve_by_asyncio(_uvloop()),
     "asyncio: triloop on Twisted": _asyncio_in_twisted,
 }
+
+#: What each library's servers are compared with.
+NATIVE = {"Twisted": "its own reactor", "asyncio": "its own loop"}
 
 if __name__ == "__main__":
     SERVERS[sys.argv[1]]()

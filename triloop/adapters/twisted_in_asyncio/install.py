@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import TypeGuard
 
 from tornado.ioloop import IOLoop
 from tornado.netutil import Resolver
 from twisted.internet import error
 from twisted.internet.main import installReactor
 
+from triloop.adapters.twisted_in_asyncio.host import asyncio_loop
 from triloop.adapters.twisted_in_asyncio.names import serves_twisted
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
 from triloop.embedding import TURN_BUDGET
-from triloop.origins import described, remember
+from triloop.origins import BY_COMMAND, described, remember
 from triloop.private.scrapy import wanted_loop
 from triloop.registry import deciding
 
@@ -41,7 +43,7 @@ def install(
             ready, in seconds; see :class:`TornadoReactor`.
 
     Returns:
-        The reactor.
+        The reactor. In a program that ``triloop run`` runs, that is the one it has installed.
 
     Raises:
         twisted.internet.error.ReactorAlreadyInstalledError: There is a global reactor already;
@@ -50,16 +52,26 @@ def install(
     """
     with deciding:
         installed = sys.modules.get("twisted.internet.reactor")
-        if installed is not None:
-            raise error.ReactorAlreadyInstalledError(_already_installed(installed))
         if io_loop is None:
             io_loop = wanted_loop(sys._getframe(1))
-        reactor = TornadoReactor(io_loop, restartable=restartable, turn_budget=turn_budget)
-        remember(reactor)
-        installReactor(reactor)
+        if installed is None:
+            reactor = TornadoReactor(io_loop, restartable=restartable, turn_budget=turn_budget)
+            remember(reactor)
+            installReactor(reactor)
+        elif _is_provided(installed) and not restartable and turn_budget == TURN_BUDGET:
+            reactor = installed
+            if io_loop is not None:
+                reactor.move(asyncio_loop(io_loop))
+        else:
+            raise error.ReactorAlreadyInstalledError(_already_installed(installed))
     if resolver and not serves_twisted(Resolver.configured_class()):
         Resolver.configure("triloop.TwistedResolver")
     return reactor
+
+
+def _is_provided(installed: object) -> TypeGuard[TornadoReactor]:
+    """Whether ``triloop run`` has installed this reactor, for a program that may do so itself."""
+    return isinstance(installed, TornadoReactor) and installed.installed_by == BY_COMMAND
 
 
 def _already_installed(installed: object) -> str:

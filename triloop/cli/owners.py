@@ -1,0 +1,53 @@
+"""Which loops there are in this process, and which of them owns the wake-up descriptor."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import socket
+import sys
+from typing import Any
+
+from triloop.adapters.twisted_in_asyncio.host import named
+from triloop.origins import described
+from triloop.private.reactors import internal_readers
+
+__all__ = ["open_loops", "wakeup_owner"]
+
+
+def open_loops() -> list[asyncio.AbstractEventLoop]:
+    """All asyncio loops of this process that are open, of any library."""
+    found = [each for each in gc.get_objects() if isinstance(each, asyncio.AbstractEventLoop)]
+    return [loop for loop in found if not loop.is_closed()]
+
+
+def wakeup_owner(fd: int) -> str | None:
+    """Name the loop or the reactor that signals are to wake by a descriptor.
+
+    Args:
+        fd: The descriptor that ``signal.set_wakeup_fd`` was given.
+
+    Returns:
+        None if it belongs to neither, or is closed.
+    """
+    reactor = sys.modules.get("twisted.internet.reactor")
+    if reactor is not None and _is_waker(reactor, fd):
+        return described(reactor).rstrip(",")
+    return next((named(loop) for loop in open_loops() if _has_socket(loop, fd)), None)
+
+
+def _is_waker(reactor: Any, fd: int) -> bool:
+    """Whether an internal reader of the reactor is the other end of the pipe."""
+    try:
+        wanted = os.fstat(fd)
+        readers = [reader.fileno() for reader in internal_readers(reactor)]
+        return any(os.path.samestat(wanted, os.fstat(each)) for each in readers if each >= 0)
+    except OSError:
+        return False
+
+
+def _has_socket(loop: asyncio.AbstractEventLoop, fd: int) -> bool:
+    """Whether an attribute of the loop is the socket; the collector knows those of uvloop."""
+    held = [*gc.get_referents(loop), *getattr(loop, "__dict__", {}).values()]
+    return any(isinstance(each, socket.socket) and each.fileno() == fd for each in held)
