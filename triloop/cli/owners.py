@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import socket
 import sys
 from typing import Any
@@ -31,23 +30,16 @@ def wakeup_owner(fd: int) -> str | None:
     Returns:
         None if it belongs to neither, or is closed.
     """
-    reactor = sys.modules.get("twisted.internet.reactor")
-    if reactor is not None and _is_waker(reactor, fd):
-        return described(reactor).rstrip(",")
+    reactor: Any = sys.modules.get("twisted.internet.reactor")
+    if reactor is not None:
+        wakers = internal_readers(reactor)
+        # A waker of Twisted's is two numbers, of which `o` is the end to write to.
+        if any(_has_socket(each, fd) or getattr(each, "o", -1) == fd for each in wakers):
+            return described(reactor).rstrip(",")
     return next((named(loop) for loop in open_loops() if _has_socket(loop, fd)), None)
 
 
-def _is_waker(reactor: Any, fd: int) -> bool:
-    """Whether an internal reader of the reactor is the other end of the pipe."""
-    try:
-        wanted = os.fstat(fd)
-        readers = [reader.fileno() for reader in internal_readers(reactor)]
-        return any(os.path.samestat(wanted, os.fstat(each)) for each in readers if each >= 0)
-    except OSError:
-        return False
-
-
-def _has_socket(loop: asyncio.AbstractEventLoop, fd: int) -> bool:
-    """Whether an attribute of the loop is the socket; the collector knows those of uvloop."""
-    held = [*gc.get_referents(loop), *getattr(loop, "__dict__", {}).values()]
+def _has_socket(owner: object, fd: int) -> bool:
+    """Whether an attribute of a loop or waker is the socket; the collector knows those of uvloop."""
+    held = [*gc.get_referents(owner), *getattr(owner, "__dict__", {}).values()]
     return any(isinstance(each, socket.socket) and each.fileno() == fd for each in held)
