@@ -40,6 +40,6 @@ def wakeup_owner(fd: int) -> str | None:
 
 
 def _has_socket(owner: object, fd: int) -> bool:
-    """Whether an attribute of a loop or waker is the socket; the collector knows those of uvloop."""
+    """Whether an attribute of a loop or waker is the socket; the collector knows uvloop's."""
     held = [*gc.get_referents(owner), *getattr(owner, "__dict__", {}).values()]
     return any(isinstance(each, socket.socket) and each.fileno() == fd for each in held)
