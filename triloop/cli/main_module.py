@@ -132,12 +132,13 @@ def _run(find: Any) -> None:
     It stays there: threads and exit handlers of the program may need it later, to pickle.
     """
     main = ModuleType("__main__")
-    vars(main)["__builtins__"] = builtins
+    namespace = vars(main)
+    namespace["__builtins__"] = builtins
     try:
         code, names = find()
-        vars(main).update(names)
+        namespace.update(names)
         sys.modules["__main__"] = main
-        exec(code, vars(main))
+        exec(code, namespace)
     except SystemExit:
         raise
     except BaseException as problem:
