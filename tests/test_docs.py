@@ -61,6 +61,52 @@ def test_example_runs(example: Example, tmp_path: Path) -> None:
         assert ended.stdout == example.output
 
 
+def test_service_runs_by_twistd() -> None:
+    options = ["--reactor=triloop", "--nodaemon", "--pidfile=", "--python=clock.tac"]
+    with subprocess.Popen(
+        [sys.executable, "-c", "from twisted.scripts.twistd import run; run()", *options],
+        cwd=ROOT / "examples" / "service",
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as service:
+        assert service.stdout is not None
+        lines = iter(service.stdout)
+        assert any("tick" in line for line in lines)
+        service.terminate()
+        assert any("the clock has stopped" in line for line in lines)
+        assert any("Server Shut Down" in line for line in lines)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub and MyST make them."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def links(page: Path) -> list[str]:
+    found = re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8"))
+    return [link for link in found if "://" not in link]
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in links(page):
+        file, _, anchor = link.partition("#")
+        target = (page.parent / file).resolve() if file else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target), link
+
+
+def test_each_kind_of_program_is_one_click_from_the_readme() -> None:
+    programs = {link for link in links(ROOT / "README.md") if "#" in link}
+    assert len(programs) >= 12
+    sections = anchors(ROOT / "docs/programs.md") - {"what-do-i-write"}
+    missing = sections - {link.partition("#")[2] for link in programs}
+    assert missing <= {"a-reactor-that-has-to-stay"}
+
+
 def test_readme_has_three_examples_of_six_lines() -> None:
     found = examples(ROOT / "README.md")
     assert len(found) == 3
