@@ -14,13 +14,14 @@ from twisted.internet.defer import Deferred
 from triloop.awaitables.convertible import T
 from triloop.awaitables.futures import as_future
 from triloop.private.cpython import running_loop
-from triloop.private.tornado import keep_task
+from triloop.private.tornado import explain_removed_names, keep_task
 
 __all__ = ["install"]
 
 
 def install() -> None:
     """Have Tornado convert Deferreds and coroutines to Futures by :mod:`triloop.awaitables`."""
+    explain_removed_names()  # that imports Tornado's own converter, which would replace this one
     # A request handler runs as a coroutine, which awaits what the handler's methods return.
     for kind in (Deferred, types.CoroutineType):
         gen.convert_yielded.register(kind, _yielded)  # type: ignore[attr-defined]
