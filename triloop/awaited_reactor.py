@@ -29,7 +29,10 @@ def expect_reactor() -> None:
     no warning while the global reactor has nothing to do, or the loop has a reactor of its own.
     """
     reactor = sys.modules.get("twisted.internet.reactor")
-    if reactor is not None:
+    # Usually it runs here. as_future() asks the same in its own text, as it is called so often.
+    if reactor is not None and not (
+        threadable.ioThread == get_ident() and getattr(reactor, "running", True)
+    ):
         expect(reactor)
 
 

@@ -17,7 +17,7 @@ class AwaitingAnything:
         self._switched_on = switched_on
 
     def undo(self) -> None:
-        """Undo the call. Coroutines that run already go on as they began."""
+        """Undo the call. Coroutines that Twisted runs already go on as they began."""
         global is_on  # noqa: PLW0603 - there is one Deferred class in a process
         if self._switched_on:
             is_on = self._switched_on = False

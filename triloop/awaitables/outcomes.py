@@ -31,7 +31,8 @@ def exception_of(failure: Failure) -> BaseException:
     """
     value: object = failure.value
     if isinstance(value, BaseException):
-        return value.with_traceback(failure.tb)
+        # Not by its own method, which may be another one.
+        return BaseException.with_traceback(value, failure.tb)
     try:
         return cast("BaseException", failure.throwExceptionIntoGenerator(_Throwable))
     except AttributeError:

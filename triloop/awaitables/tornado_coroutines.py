@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import types
 from collections.abc import Coroutine
 from typing import Any
@@ -18,6 +19,9 @@ from triloop.private.tornado import explain_removed_names, keep_task
 
 __all__ = ["install"]
 
+_wait_iterator: Any = gen.WaitIterator
+_begin_iterator = _wait_iterator.__init__
+
 
 def install() -> None:
     """Have Tornado convert Deferreds and coroutines to Futures by :mod:`triloop.awaitables`."""
@@ -25,6 +29,7 @@ def install() -> None:
     # A request handler runs as a coroutine, which awaits what the handler's methods return.
     for kind in (Deferred, types.CoroutineType):
         gen.convert_yielded.register(kind, _yielded)  # type: ignore[attr-defined]
+    _wait_iterator.__init__ = _iterate_over
 
 
 def _yielded(x: Deferred[T] | Coroutine[Any, Any, T]) -> asyncio.Future[T]:
@@ -34,3 +39,14 @@ def _yielded(x: Deferred[T] | Coroutine[Any, Any, T]) -> asyncio.Future[T]:
     if isinstance(future, asyncio.Task):
         keep_task(future)
     return future
+
+
+@functools.wraps(_begin_iterator)
+def _iterate_over(self: Any, *args: Any, **kwargs: Any) -> None:
+    # Of all that takes yieldables, this alone does not convert them.
+    named = {name: _future(x) for name, x in kwargs.items()}
+    _begin_iterator(self, *[_future(x) for x in args], **named)
+
+
+def _future(x: Any) -> Any:
+    return _yielded(x) if isinstance(x, Deferred) else x

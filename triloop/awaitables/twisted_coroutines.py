@@ -105,8 +105,11 @@ class _TaskDriver:
             self.deferred.deliver(self._task)
 
     def cancel(self) -> None:
-        """Cancel what is awaited, if that is a Deferred, as Twisted does."""
+        """Cancel what is awaited, if that is a Deferred, as Twisted does.
+
+        A coroutine that is in the middle of a step awaits nothing.
+        """
         if self.waiter is not None:
             self.waiter.cancel_source()
-        else:
+        elif not getattr(self._task.get_coro(), "cr_running", False):
             self._task.cancel()

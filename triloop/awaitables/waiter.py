@@ -35,8 +35,8 @@ class Waiter(Deferred[None]):
     """One ``await``, by Twisted's driver of coroutines or by a Task of asyncio.
 
     Both look at what a coroutine yields: Twisted's for a subclass of Deferred, a Task for the
-    attribute by which asyncio's documentation tells a future from other objects. Which of them it
-    is shows in what they call: :meth:`addBoth` or :meth:`add_done_callback`. The result is not
+    attribute by which asyncio's documentation tells a future from other objects. A Task then calls
+    :meth:`add_done_callback`; others add callbacks, as to any Deferred. The result is not
     handed over by them: the generator that yielded the waiter takes it from there.
     """
 
@@ -48,14 +48,13 @@ class Waiter(Deferred[None]):
         loop: asyncio.AbstractEventLoop | None,
         driver: Driver | None,
     ) -> None:
-        # What it has as a Deferred, Twisted's driver alone needs: see addBoth().
+        super().__init__()
         self._source: Deferred[Any] | asyncio.Future[Any] | None = source
         self._driver = driver
         self._step: Callable[[Any], object] | None = None
         self._context: Context | None = None
         self._loop = loop
         self.has_fired = False
-        self._driven_by_twisted = False
         self._outcome: Any = None
         self._task: asyncio.Task[Any] | None = None
         self._awaited: list[asyncio.Future[Any]] | None = None
@@ -109,17 +108,6 @@ class Waiter(Deferred[None]):
     def result(self) -> None:  # type: ignore[override]  # what a Deferred has is an attribute
         """Called by a Task that goes on; see the class."""
 
-    # -- what Twisted's driver asks of a Deferred -----------------------------------------------
-
-    def addBoth(self, callback: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        """Note how the coroutine goes on."""
-        super().__init__()
-        self._driven_by_twisted = True
-        added: Deferred[Any] = super().addBoth(callback, *args, **kwargs)
-        if self.has_fired:
-            self.callback(None)
-        return added
-
     # -- the end --------------------------------------------------------------------------------
 
     def deferred_fired(self, result: Any) -> Any:
@@ -149,10 +137,8 @@ class Waiter(Deferred[None]):
             call_graph.end_wait(self._awaited, self._task)
             self._task = None
         self._outcome = outcome
-        if self._driven_by_twisted:
-            self.callback(None)
-        elif self._step is None:
-            pass  # fired before it was yielded
+        if self._step is None:
+            self.callback(None)  # no Task waits: Twisted's driver does, or it has yet to be yielded
         elif self._driver is not None and self._cancelled_with is None:
             assert self._context is not None
             self._driver.waiter = None
@@ -189,7 +175,7 @@ class Waiter(Deferred[None]):
 
     def cancelled_error(self, *args: Any) -> BaseException:
         """The CancelledError of the driver's own library."""
-        by_twisted = self._driven_by_twisted or self._driver is not None
+        by_twisted = self._step is None or self._driver is not None
         kind = defer.CancelledError if by_twisted else asyncio.CancelledError
         return kind(*args)
 

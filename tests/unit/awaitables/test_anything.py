@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 import types
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from typing import Any
 
 import pytest
@@ -27,6 +27,7 @@ from triloop.awaitables import (
     await_anything,
     returns_deferred,
     returns_future,
+    wait,
 )
 
 
@@ -107,6 +108,62 @@ def test_what_twisted_drives_begins_and_goes_on_at_once(
         source.callback(2)
         assert results == [2]
         assert asyncio.current_task() is mine
+
+    run(main, unhandled)
+
+
+@pytest.mark.parametrize("drive", [Deferred.fromCoroutine, inlineCallbacks(lambda x: (yield x))])
+def test_a_coroutine_that_cancels_itself_goes_on(
+    drive: Callable[[Any], Deferred[Any]], unhandled: UnhandledErrors
+) -> None:
+    """It awaits nothing meanwhile: what Twisted does is what there is to compare with."""
+
+    async def main() -> list[Any]:
+        begin, later = Deferred[None](), Deferred[str]()
+
+        async def cancels_itself() -> str:
+            await begin
+            deferred.cancel()
+            return await later
+
+        deferred = drive(cancels_itself())
+        results = outcome(deferred)
+        begin.callback(None)
+        later.callback("value")
+        await turns()
+        return results
+
+    native = run(main, unhandled)
+    with await_anything():
+        assert run(main, unhandled) == native == ["value"]
+
+
+def drive_by_hand(coroutine: Coroutine[Any, Any, Any]) -> list[Any]:
+    """Run a coroutine of Deferreds without Twisted's functions."""
+    results: list[Any] = []
+
+    def step(result: Any) -> None:
+        try:
+            awaited = coroutine.send(result)
+        except StopIteration as returned:
+            results.append(returned.value)
+        else:
+            awaited.addCallbacks(step, results.append)
+
+    step(None)
+    return results
+
+
+@pytest.mark.usefixtures("anything")
+@pytest.mark.parametrize("awaitable", [awaits, wait])
+def test_any_driver_of_deferreds_may_run_it(
+    awaitable: Callable[[Any], Any], unhandled: UnhandledErrors
+) -> None:
+    async def main() -> None:
+        source: Deferred[int] = Deferred()
+        results = drive_by_hand(awaitable(source))
+        source.callback(1)
+        assert results == [1]
 
     run(main, unhandled)
 

@@ -103,7 +103,14 @@ class FrozenError(Exception):
     text: list[str]
 
 
-ERRORS: list[Exception] = [FrozenError(["text"]), BoomError()]
+class UntraceableError(Exception):
+    """Has a method of its own in the place of one of Python's."""
+
+    def with_traceback(self, trace: object) -> UntraceableError:
+        raise RuntimeError("not this one")
+
+
+ERRORS: list[Exception] = [FrozenError(["text"]), UntraceableError(), BoomError()]
 if sys.version_info >= (3, 11):
     ERRORS.append(ExceptionGroup("two", [BoomError()]))  # noqa: F821 - of Python 3.11
 
