@@ -31,7 +31,11 @@ class Driver(Protocol):
         """Call ``step(waiter)`` in ``context``."""
 
 
-class Waiter(Deferred[None]):
+def _nothing() -> None:
+    """The result that a Waiter has as a future, and by this function as a Deferred too."""
+
+
+class Waiter(Deferred[Any]):
     """One ``await``, by Twisted's driver of coroutines or by a Task of asyncio.
 
     Both look at what a coroutine yields: Twisted's for a subclass of Deferred, a Task for the
@@ -105,8 +109,8 @@ class Waiter(Deferred[None]):
         except Exception:  # noqa: BLE001 - of the Deferred's canceller: there is nothing to wait for
             self._fire(Failure())
 
-    def result(self) -> None:  # type: ignore[override]  # what a Deferred has is an attribute
-        """Called by a Task that goes on; see the class."""
+    #: What a Deferred has as an attribute is a method of a future; see the class.
+    result: Any = staticmethod(_nothing)
 
     # -- the end --------------------------------------------------------------------------------
 
@@ -138,7 +142,8 @@ class Waiter(Deferred[None]):
             self._task = None
         self._outcome = outcome
         if self._step is None:
-            self.callback(None)  # no Task waits: Twisted's driver does, or it has yet to be yielded
+            # No Task waits: Twisted's driver does, or it has yet to be yielded, perhaps to a Task.
+            self.callback(_nothing)
         elif self._driver is not None and self._cancelled_with is None:
             assert self._context is not None
             self._driver.waiter = None
