@@ -158,6 +158,16 @@ def _target(path: Path) -> str | None:
         return "?"  # macOS has no links here
 
 
+@pytest.fixture(autouse=True)
+def _no_global_reactor() -> Iterator[None]:
+    """Fails a test that leaves a global reactor: the tests after it would find it."""
+    yield
+    reactor = sys.modules.pop("twisted.internet.reactor", None)
+    if reactor is not None:
+        del twisted.internet.reactor
+        pytest.fail(f"the test left a global reactor: {reactor}", pytrace=False)
+
+
 @pytest.fixture
 def nothing_left(_warmed_up: None) -> Iterator[None]:
     """Fails the test on what it leaves: descriptors, DelayedCalls, threads, IOLoops."""

@@ -7,6 +7,7 @@ import weakref
 from typing import TYPE_CHECKING
 
 import pytest
+import twisted.internet
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import AlreadyCancelled
@@ -54,7 +55,11 @@ def test_dropped_call_keeps_nothing_alive(timers: HeapTimers) -> None:
     assert not call.active()
 
 
-def test_looping_call_stops_and_starts_again(timers: HeapTimers) -> None:
+def test_looping_call_stops_and_starts_again(
+    timers: HeapTimers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # LoopingCall imports the global reactor, and would install one.
+    monkeypatch.setattr(twisted.internet, "reactor", timers, raising=False)
     looping = LoopingCall(nothing)
     looping.clock = timers
     ended: list[object] = []
