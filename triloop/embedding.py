@@ -186,14 +186,31 @@ class Embedding:
         self.turning = True
         if self._leaves_look and self._soon is None:
             self._soon = _ask(self.host.call_soon, self._look)
+        turn, deadline = self._turn, self._deadline
+        rounds = 1
         try:
-            delay = self._rounds()
+            started = self._clock()
+            turn()
+            delay = deadline()
+            while delay == 0 and self._may_go_on(started, rounds):
+                turn()
+                delay = deadline()
+                rounds += 1
         except BaseException as reason:  # noqa: BLE001 - handed over to the host
             # The guest's state is not known here; the look that is due asks for its deadline.
             self._end_turn(0)
             self.host.interrupt(reason)
         else:
             self._end_turn(delay)
+
+    def _may_go_on(self, started: float, rounds: int) -> bool:
+        """Whether the present turn may have one more round."""
+        return (
+            self.turning
+            and self._attached
+            and rounds < self._max_rounds
+            and self._clock() - started < self._turn_budget
+        )
 
     def _suspended(self) -> bool:
         """Suspend the turn for the nested loop that calls; False where the guest cannot do that.
@@ -207,21 +224,6 @@ class Embedding:
         self._drop_watch()
         self._watch_guest()
         return True
-
-    def _rounds(self) -> float | None:
-        """Turn the guest until it has nothing ready or the budget is spent; its new deadline."""
-        turn, deadline = self._turn, self._deadline
-        started = self._clock()
-        turn()
-        delay = deadline()
-        rounds = 1
-        while delay == 0 and self.turning and self._attached and rounds < self._max_rounds:
-            if self._clock() - started >= self._turn_budget:
-                break
-            turn()
-            delay = deadline()
-            rounds += 1
-        return delay
 
     def _watch_guest(self) -> None:
         self._watch = _ask(self.host.watch, self.guest.fileno(), self._ready)

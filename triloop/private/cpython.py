@@ -96,7 +96,7 @@ if TYPE_CHECKING:
         _empty_waiter: asyncio.Future[None] | None
         _eof: bool
         _loop: SelectorLoop
-        _protocol: asyncio.BaseProtocol
+        _protocol: Any
         _sock: socket.socket
         _sock_fd: int
 

@@ -24,7 +24,11 @@ mark_scheduled: Any = asyncio.TimerHandle._scheduled.__set__  # type: ignore[att
 
 
 class GuestLoop(SelectorLoop):
-    """CPython's event loop for Unix, run one turn at a time."""
+    """CPython's event loop for Unix, run one turn at a time.
+
+    On Linux its selector gives what epoll has found as it is, and has the keys by descriptor as
+    ``keys``.
+    """
 
     def poller_fileno(self) -> int:
         """The descriptor of the loop's own epoll or kqueue."""
@@ -48,24 +52,26 @@ class GuestLoop(SelectorLoop):
         """Do one iteration of CPython's own."""
         self._run_once()
 
-    def make_ready(self, found: list[tuple[int, int]], keys: dict[int, Any]) -> None:
-        """Queue the callbacks for the result of an epoll, without making ``SelectorKey``s."""
-        ready = self._ready
-        for fd, event in found:
-            key = keys.get(fd)
-            if key is None:
-                continue
-            reader, writer = key.data
-            if reader is not None and event & _NOT_OUT:
-                if reader._cancelled:
-                    self._remove_reader(fd)
-                else:
-                    ready.append(reader)
-            if writer is not None and event & _NOT_IN:
-                if writer._cancelled:
-                    self._remove_writer(fd)
-                else:
-                    ready.append(writer)
+    if TYPE_CHECKING or sys.platform == "linux":
+
+        def _process_events(self, event_list: list[tuple[int, int]]) -> None:
+            """Queue the callbacks for the result of an epoll, without making ``SelectorKey``s."""
+            ready, keys = self._ready, self._selector.keys
+            for fd, event in event_list:
+                key = keys.get(fd)
+                if key is None:
+                    continue
+                reader, writer = key.data
+                if reader is not None and event & _NOT_OUT:
+                    if reader._cancelled:
+                        self._remove_reader(fd)
+                    else:
+                        ready.append(reader)
+                if writer is not None and event & _NOT_IN:
+                    if writer._cancelled:
+                        self._remove_writer(fd)
+                    else:
+                        ready.append(writer)
 
 
 def hide_frame(handle: asyncio.Handle) -> None:

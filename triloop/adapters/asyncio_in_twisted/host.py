@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.interfaces import (
@@ -11,21 +11,17 @@ from twisted.internet.interfaces import (
     IReactorFDSet,
     IReactorThreads,
     IReactorTime,
-    IReadDescriptor,
 )
 from twisted.internet.posixbase import PosixReactorBase
-from zope.interface import implementer
 
+from triloop.adapters.asyncio_in_twisted.watch import watch
 from triloop.adapters.twisted_in_asyncio.guest import GuestReactor
-from triloop.adapters.twisted_in_asyncio.poller import keeps_log_context
 from triloop.private.cpython import running_loop
-from triloop.private.reactors import (
-    add_internal_reader,
-    host_loop_of,
-    internal_readers,
-    remove_internal_reader,
-)
+from triloop.private.reactors import host_loop_of
 from triloop.protocol import Callback, Cancellable
+
+if TYPE_CHECKING:
+    from triloop.adapters.asyncio_in_twisted.poller import Poller
 
 __all__ = ["CancellableCall", "ReactorHost", "check_host"]
 
@@ -34,41 +30,6 @@ _USE = "use the epoll, kqueue, poll, select, asyncio or a GUI reactor"
 
 #: Reactors that run inside another loop.
 _GUESTS = (AsyncioSelectorReactor, GuestReactor)
-
-
-@keeps_log_context
-@implementer(IReadDescriptor)
-class _Reader:
-    """The descriptor of a guest's poller, watched by a reactor.
-
-    It is one of the reactor's internal readers: like the reactor's waker, ``removeAll`` passes it
-    over, so that ``disconnectAll`` does not cut the guest off.
-    """
-
-    logstr = "asyncio"
-
-    def __init__(self, reactor: Any, fd: int, callback: Callback) -> None:
-        self._reactor = reactor
-        self._fd = fd
-        self.doRead: Any = callback
-        try:
-            add_internal_reader(reactor, self)
-        except BaseException:
-            internal_readers(reactor).discard(self)
-            raise
-
-    def fileno(self) -> int:
-        return self._fd
-
-    def logPrefix(self) -> str:
-        return self.logstr
-
-    def connectionLost(self, reason: object) -> None:
-        """Do nothing: the guest closes its descriptor."""
-
-    def cancel(self) -> None:
-        if self in internal_readers(self._reactor):
-            remove_internal_reader(self._reactor, self)
 
 
 class CancellableCall:
@@ -90,14 +51,18 @@ class ReactorHost:
 
     Args:
         reactor: One with IReactorFDSet and IReactorTime.
+        poller: The poller of the loop that runs in it.
         interrupt: Ends the reactor's run; the call that began the run raises the given exception.
     """
 
     #: A reactor has ``iterate``, and a GUI's reactor also runs in nested loops of the GUI.
     nests = True
 
-    def __init__(self, reactor: Any, interrupt: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self, reactor: Any, poller: Poller, interrupt: Callable[[BaseException], None]
+    ) -> None:
         self.reactor = reactor
+        self._poller = poller
         self.interrupt = interrupt
 
     @property
@@ -119,7 +84,7 @@ class ReactorHost:
 
     def watch(self, fd: int, callback: Callback) -> Cancellable:
         """See :meth:`triloop.protocol.Host.watch`."""
-        return _Reader(self.reactor, fd, callback)
+        return watch(self.reactor, self._poller, callback)
 
     def call_later(self, delay: float, callback: Callback) -> Cancellable:
         """See :meth:`triloop.protocol.Host.call_later`."""

@@ -163,7 +163,7 @@ class HostLife:
 
 
 class _Followed:
-    """The one place that replaces methods of the host reactor.
+    """The one place that replaces methods of the host reactor, its ``doIteration`` apart.
 
     Twisted announces a reactor's start, not its end: ``crash`` fires no event. So ``run``, ``stop``
     and ``fireSystemEvent`` of this one reactor are replaced until the guest is closed. So are the

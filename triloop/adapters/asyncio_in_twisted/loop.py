@@ -17,7 +17,7 @@ from triloop.adapters.asyncio_in_twisted.guest import LoopGuest
 from triloop.adapters.asyncio_in_twisted.host import ReactorHost, check_host
 from triloop.adapters.asyncio_in_twisted.life import HostLife
 from triloop.adapters.asyncio_in_twisted.names import ResolvingLoop
-from triloop.adapters.asyncio_in_twisted.poller import RAW, Poller
+from triloop.adapters.asyncio_in_twisted.poller import Poller
 from triloop.adapters.asyncio_in_twisted.reactors import RUN_TWISTED_INSIDE, reactor_for, will_run
 from triloop.adapters.asyncio_in_twisted.streams import StreamTransport
 from triloop.default_loop import nested_loops
@@ -102,11 +102,12 @@ class ReactorEventLoop(ResolvingLoop):
         self._life = HostLife(
             self._reactor, self._begin, self._end, self._if_running, self._in_turn
         )
-        self._host = ReactorHost(self._reactor, self._life.interrupt)
+        poller = Poller()
+        self._host = ReactorHost(self._reactor, poller, self._life.interrupt)
         self._guest = LoopGuest(self)
         self._embedding = self._embed(self._host, self._guest)
         try:
-            super().__init__(Poller())
+            super().__init__(poller)
         except BaseException:
             self._closed = True
             self._give_back_reactor()
@@ -276,13 +277,6 @@ class ReactorEventLoop(ResolvingLoop):
         if self._own_reactor:
             self._reactor.fireSystemEvent("shutdown")  # which stops its thread pool
             self._reactor.close()
-
-    def _process_events(self, event_list: Any) -> None:
-        poller = self._selector
-        if poller.blocking or not RAW:
-            super()._process_events(event_list)
-        else:
-            self.make_ready(event_list, poller.keys)
 
     def _make_socket_transport(
         self,

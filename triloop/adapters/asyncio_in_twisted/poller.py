@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING or sys.platform == "linux":
+    from select import EPOLLIN
     from selectors import EpollSelector as _Selector
 else:  # pragma: no cover - the BSDs and macOS
     from selectors import KqueueSelector as _Selector
 
 __all__ = ["RAW", "Poller"]
 
-#: Whether :meth:`Poller.select` gives what epoll has found as it is, unless it blocks.
+#: Whether :meth:`Poller.select` gives what epoll has found as it is.
 RAW = sys.platform == "linux"
 
 
@@ -26,6 +28,10 @@ class Poller(_Selector):
         super().__init__()
         #: Whether to wait for I/O: once no host is left to do that.
         self.blocking = False
+        #: What is ready, if it was found by a poll from elsewhere; for the next ``select``.
+        self.found: list[tuple[int, int]] | None = None
+        #: The poll of the selector's own epoll.
+        self.poll: Any = self._selector.poll if RAW else None
         #: What is watched, by descriptor.
         self.keys = self._fd_to_key
 
@@ -35,8 +41,27 @@ class Poller(_Selector):
         Args:
             timeout: Seconds to wait, None for ever; only a blocking poller waits.
         """
-        if self.blocking:
-            return super().select(timeout)
+        found = self.found
+        if found is not None:
+            self.found = None
+            return found
+        if not self.blocking:
+            timeout = 0
         if RAW:
-            return self._selector.poll(0, len(self._fd_to_key) or 1)
-        return super().select(0)  # pragma: no cover - the BSDs and macOS
+            return self.poll(timeout, len(self.keys) or 1)
+        return super().select(timeout)  # pragma: no cover - the BSDs and macOS
+
+    def watch_inner(self, fd: int) -> tuple[int, int]:
+        """Watch another epoll, which no loop has a callback for.
+
+        Returns:
+            What ``poll`` finds whenever something is ready in it.
+        """
+        self._selector.register(fd, EPOLLIN)
+        return fd, EPOLLIN
+
+    def unwatch_inner(self, inner: tuple[int, int]) -> None:
+        """Undo :meth:`watch_inner`. What a poll has found is forgotten, and found again."""
+        self.found = None
+        with contextlib.suppress(OSError):  # in a child of ``os.fork`` the epoll is a new one
+            self._selector.unregister(inner[0])

@@ -8,6 +8,7 @@ from typing import Any
 
 from triloop.adapters.asyncio_in_twisted.life import check_able_to_run
 from triloop.adapters.twisted_in_asyncio.poller import LeanReactor
+from triloop.adapters.twisted_in_asyncio.timers import TimedReactor
 from triloop.default_loop import nested_loops
 from triloop.origins import remember
 from triloop.private.cpython import running_loop
@@ -23,6 +24,10 @@ RUN_TWISTED_INSIDE = (
 )
 
 
+class OwnReactor(TimedReactor, LeanReactor):
+    """A reactor for one loop, with short ways from its poll and its timed calls to the loop."""
+
+
 def reactor_for(reactor: Any) -> tuple[Any, bool]:
     """Choose the reactor of a new loop; also return whether only this loop uses it."""
     if reactor is None:
@@ -32,7 +37,7 @@ def reactor_for(reactor: Any) -> tuple[Any, bool]:
         if is_new:
             remember(reactor)
         own = _is_taken(reactor) or runs_elsewhere(reactor)
-        return (LeanReactor() if own else reactor), own
+        return (OwnReactor() if own else reactor), own
     if _is_taken(reactor):
         raise ValueError(
             f"an open asyncio loop is on {reactor!r} already: two loops need two reactors. "

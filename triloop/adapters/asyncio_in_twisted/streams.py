@@ -75,7 +75,7 @@ class StreamTransport(SocketTransport):
             self._read_ready__on_eof()
             return
         try:
-            cast("asyncio.Protocol", self._protocol).data_received(data)
+            self._protocol.data_received(data)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as problem:  # noqa: BLE001 - told to the protocol, and logged

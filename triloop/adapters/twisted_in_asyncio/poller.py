@@ -36,7 +36,7 @@ else:  # pragma: no cover - the BSDs and macOS
 
     POLLER = "_kq"
 
-__all__ = ["POLLER", "LeanReactor", "keeps_log_context"]
+__all__ = ["POLLER", "LeanReactor", "PollReactor", "keeps_log_context"]
 
 _BUGGY = "(buggy logPrefix method)"
 _NO_DESCRIPTOR = error.ConnectionFdescWentAway("File descriptor lost")
