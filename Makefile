@@ -20,6 +20,8 @@
 #   make coverage             the tests, with a report of the lines and branches they missed
 #   make bench                every event loop side by side, by the CPU time of a request (BENCH_ARGS)
 #   make bench-docs           the same for the documentation: replaces its charts and tables
+#   make bench-apps           applications beside their default loops, for the documentation
+#   make bench-workers        two processes on one port beside one, for the documentation
 #   make bench-dns            lookups by every resolver, side by side; installs nsd, on a Debian
 #   make docs                 the documentation, in docs/_build/html
 
@@ -45,7 +47,7 @@ SCHEDULES ?= 1000000
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test test-apps apps-docs test-await test-quick test-dns test-gui test-upstream pythons canary check lint types imports fragments engine test-all fuzz faults simulate coverage bench bench-docs bench-dns docs clean
+.PHONY: demo test test-apps apps-docs test-await test-quick test-dns test-gui test-upstream pythons canary check lint types imports fragments engine test-all fuzz faults simulate coverage bench bench-docs bench-apps bench-workers bench-dns docs clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "triloop needs Python 3.10 or later; set PYTHON=...")'
@@ -160,6 +162,14 @@ bench-docs: $(BENCH_STAMP)
 	mkdir -p $(BENCH_DOCS)
 	$(BIN)/python -m benchmarks --rounds 3 --passes 2 $(BENCH_ARGS) --readme README.md \
 	  --json $(BENCH_DOCS)/results.json --svg $(BENCH_DOCS) --markdown $(BENCH_DOCS)/results.md
+
+bench-apps: $(BENCH_STAMP)
+	$(BIN)/python -m benchmarks --suite applications --rounds 5 --passes 1 $(BENCH_ARGS) \
+	  --json $(BENCH_DOCS)/applications.json --markdown $(BENCH_DOCS)/applications.md
+
+bench-workers: $(BENCH_STAMP)
+	$(BIN)/python -m benchmarks --suite workers --rounds 5 --passes 2 $(BENCH_ARGS) \
+	  --json $(BENCH_DOCS)/workers.json --markdown $(BENCH_DOCS)/workers.md
 
 bench-dns: $(BENCH_STAMP)
 	.ci/dns $(BIN)/python -m benchmarks.resolvers --markdown $(BENCH_DOCS)/resolvers.md

@@ -13,9 +13,9 @@ from pathlib import Path
 from benchmarks import targets
 from benchmarks.charts import write_charts
 from benchmarks.contenders import is_installed
-from benchmarks.jobs import BARE, JOBS, QUICK_POINTS, Job, Point
+from benchmarks.jobs import BARE, JOBS, QUICK_POINTS, SUITES, Job, Point
 from benchmarks.measure import Plan, measure
-from benchmarks.pages import page, with_figures
+from benchmarks.pages import listing, page, with_figures
 from benchmarks.report import tables
 from benchmarks.results import Results
 
@@ -46,7 +46,8 @@ def _write(results: Results, options: argparse.Namespace) -> None:
     charts = write_charts(results, options.svg) if options.svg else []
     if options.markdown:
         names = [os.path.relpath(chart, options.markdown.parent) for chart in charts]
-        options.markdown.write_text(page(results, names))
+        loops = options.suite == "loops"
+        options.markdown.write_text(page(results, names) if loops else listing(results))
     if options.readme:
         text = options.readme.read_text("utf-8")
         options.readme.write_text(with_figures(text, results), "utf-8")
@@ -55,6 +56,7 @@ def _write(results: Results, options: argparse.Namespace) -> None:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     names = ", ".join(job.name for job in JOBS)
+    parser.add_argument("--suite", choices=SUITES, default="loops", help="what is measured")
     parser.add_argument("--jobs", nargs="+", default=[], help=f"part of a name will do: {names}")
     parser.add_argument("--contenders", nargs="+", default=[], help="the same: TornadoReactor, ...")
     parser.add_argument("--connections", type=int, nargs="+", help="only with so many: 1 50 1000")
@@ -87,7 +89,8 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 def _jobs(options: argparse.Namespace) -> list[Job]:
     """The jobs that the options select; jobs without a point or a contender are left out."""
-    wanted = [_narrow(job, options) for job in JOBS if _matches(job.name, options.jobs)]
+    jobs = (job for job in SUITES[options.suite] if _matches(job.name, options.jobs))
+    wanted = [_narrow(job, options) for job in jobs]
     return [job for job in wanted if job.points and set(job.contenders) - {BARE}]
 
 
@@ -95,7 +98,7 @@ def _narrow(job: Job, options: argparse.Namespace) -> Job:
     points = job.points
     wanted = (n for n in job.contenders if _matches(n, options.contenders) or n == BARE)
     contenders = tuple(n for n in wanted if is_installed(n))
-    if options.quick and job.kind != "work":
+    if options.quick and job.kind not in {"work", "client", "workers"}:
         points = job.at(QUICK_POINTS).points if not job.name.endswith("idle") else ()
     if options.targets:
         points = tuple(p for p in points if targets.needs(job.name, p))

@@ -6,7 +6,7 @@ like an echo: every reply is as long as the first one.
 The load never sleeps: it polls without waiting. To wake a sleeping process on another core costs
 the sender more than the rest of its ``send``, in a virtual machine above all. A server that answers
 each request at once would pay that; a server that answers them in bursts would not. With clients on
-other machines neither pays it.
+other machines neither pays it. Only where the server needs both cores the load sleeps.
 """
 
 from __future__ import annotations
@@ -14,16 +14,28 @@ from __future__ import annotations
 import select
 import socket
 import ssl
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["Load", "StalledError", "Window", "connect", "probe_http"]
+__all__ = ["Load", "StalledError", "Window", "arrive", "connect", "frame", "probe_http"]
 
 _STALL = 10.0
 _SERVER = "127.0.0.1"
 _BUFFER = 1 << 20
 _BATCH = 32
+#: Seconds between two connections that arrive: two workers that check passwords keep up with them.
+_ARRIVAL = 0.0006
+_UPGRADE = b"""\
+GET /echo HTTP/1.1\r
+Host: 127.0.0.1\r
+Connection: Upgrade\r
+Upgrade: websocket\r
+Sec-WebSocket-Version: 13\r
+Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r
+\r
+"""
 
 _Receive = Callable[[bytearray], "int | None"]
 _Send = Callable[[bytes], int]
@@ -51,9 +63,18 @@ class Load:
         connections: Non-blocking; UDP sockets are connected, TLS ones have done their handshake.
         request: The bytes that each connection sends.
         reply_size: The length of a reply, in bytes.
+        sleeps: Whether it waits for replies without using its core, which the server needs too.
     """
 
-    def __init__(self, connections: list[socket.socket], request: bytes, reply_size: int) -> None:
+    def __init__(
+        self,
+        connections: list[socket.socket],
+        request: bytes,
+        reply_size: int,
+        *,
+        sleeps: bool = False,
+    ) -> None:
+        self._patience = 1.0 if sleeps else 0.0
         self._request = request
         self._reply_size = reply_size
         self._poller = select.epoll()
@@ -82,7 +103,7 @@ class Load:
         busy = len(self._calls)
         heard = started
         while busy:
-            events = self._poller.poll(0, 256)
+            events = self._poller.poll(self._patience, 256)
             now = time.perf_counter()
             if events:
                 heard = now
@@ -168,7 +189,7 @@ def connect(kind: str, port: int, number: int) -> list[socket.socket]:
     """Open connections, accepted and ready for a :class:`Load`.
 
     Args:
-        kind: ``tcp``, ``http``, ``tls`` or ``udp``.
+        kind: ``tcp``, ``http``, ``tls``, ``udp`` or ``websocket``.
         port: The server's port on 127.0.0.1.
         number: How many.
     """
@@ -184,6 +205,23 @@ def connect(kind: str, port: int, number: int) -> list[socket.socket]:
     return connections
 
 
+def arrive(port: int, number: int, request: bytes, reply_size: int) -> list[socket.socket]:
+    """As :func:`connect`, one after the other, each with a request that keeps a worker busy.
+
+    Workers that share a listening socket and have nothing to do are no equals: the first one that
+    wakes may accept all connections that wait.
+    """
+    connections = []
+    for _ in range(number):
+        connections.append(_open("http", port))
+        connections[-1].sendall(request)
+        time.sleep(_ARRIVAL)
+    for connection in connections:
+        connection.recv(reply_size, socket.MSG_WAITALL)
+        connection.setblocking(False)
+    return connections
+
+
 def _open(kind: str, port: int) -> socket.socket:
     if kind == "udp":
         datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -191,12 +229,31 @@ def _open(kind: str, port: int) -> socket.socket:
         return datagrams
     connection = socket.create_connection((_SERVER, port), timeout=_STALL)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if kind == "websocket":
+        _upgrade(connection)
     if kind != "tls":
         return connection
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context.wrap_socket(connection)
+
+
+def _upgrade(connection: socket.socket) -> None:
+    reply = _exchange(connection, _UPGRADE)
+    if not reply.startswith(b"HTTP/1.1 101 ") or not reply.endswith(b"\r\n\r\n"):
+        raise ValueError(f"no WebSocket: {reply!r}")
+
+
+def frame(size: int, *, masked: bool) -> bytes:
+    """A binary message of a WebSocket; a client masks its own, here with zeros.
+
+    Args:
+        size: Bytes of the message, 126 to 65535.
+        masked: Whether it is a client's.
+    """
+    head = struct.pack("!BBH", 0x82, 126 | masked << 7, size)
+    return head + bytes(4 * masked) + b"x" * size
 
 
 def _exchange(connection: socket.socket, request: bytes) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks import jobs
 
-__all__ = ["is_installed", "is_reactor", "run_loop", "run_reactor"]
+__all__ = ["install", "is_installed", "is_reactor", "new_loop", "run_loop", "run_reactor"]
 
 
 def is_installed(contender: str) -> bool:
@@ -24,7 +24,7 @@ def is_reactor(contender: str) -> bool:
 
 def run_reactor(contender: str, main: Callable[[Any], Awaitable[object]]) -> None:
     """Install the global reactor, run it, and stop it when ``main(reactor)`` has ended."""
-    reactor = _install(contender)
+    reactor = install(contender)
     from twisted.internet.defer import Deferred
     from twisted.logger import globalLogBeginner
 
@@ -47,7 +47,8 @@ def run_reactor(contender: str, main: Callable[[Any], Awaitable[object]]) -> Non
         raise problem
 
 
-def _install(contender: str) -> Any:
+def install(contender: str) -> Any:
+    """Install the global reactor, and return it."""
     name, _, host = contender.partition(", ")
     if name == jobs.EPOLL:
         from twisted.internet import epollreactor
@@ -81,14 +82,19 @@ def _asyncio_loop(name: str) -> asyncio.AbstractEventLoop:
 
 def run_loop(contender: str, main: Callable[[], Awaitable[object]]) -> None:
     """Run ``main()`` on the loop of that name."""
-    name, _, reactor = contender.partition(", ")
-    loop = _reactor_loop(reactor) if name == "ReactorEventLoop" else _asyncio_loop(name)
+    loop = new_loop(contender)
     asyncio.set_event_loop(loop)
 
     async def whole() -> None:
         await main()
 
     loop.run_until_complete(whole())
+
+
+def new_loop(contender: str) -> asyncio.AbstractEventLoop:
+    """A loop of that name, on a reactor of its own if it needs one."""
+    name, _, reactor = contender.partition(", ")
+    return _reactor_loop(reactor) if name == "ReactorEventLoop" else _asyncio_loop(name)
 
 
 def _reactor_loop(reactor: str) -> asyncio.AbstractEventLoop:

@@ -15,6 +15,7 @@ __all__ = [
     "OURS",
     "QUICK_POINTS",
     "RLOOP",
+    "SUITES",
     "TORNADO",
     "TORNADO_UVLOOP",
     "TRADITION",
@@ -57,31 +58,41 @@ _CROWDS = (1, 50, 1000)
 class Point:
     """One load: busy connections, bytes in a message (0: the job's own), idle connections.
 
-    The default is for work without connections.
+    The default is for work without connections. ``workers`` is how many processes share the port.
     """
 
     connections: int = 0
     size: int = 0
     idle: int = 0
+    workers: int = 0
 
     def __str__(self) -> str:
         parts = []
         if self.connections:
             parts.append(f"{self.connections} connection{'s' * (self.connections > 1)}")
         if self.size:
-            size = self.size
-            parts.append(f"{size // KIB} KiB" if size >= KIB else f"{size} B")
+            parts.append(_in_bytes(self.size))
         if self.idle:
             parts.append(f"{self.idle:,} idle beside")
+        if self.workers:
+            parts.append(f"{self.workers} worker{'s' * (self.workers > 1)}")
         return ", ".join(parts)
+
+
+def _in_bytes(size: int) -> str:
+    for unit, name in ((KIB * KIB, "MiB"), (KIB, "KiB")):
+        if size >= unit:
+            return f"{size // unit} {name}"
+    return f"{size} B"
 
 
 @dataclass(frozen=True)
 class Job:
     """Something that every contender does.
 
-    ``kind`` says how it is measured: ``tcp``, ``tls``, ``udp`` and ``http`` are servers under load,
-    ``work`` is a program that measures itself.
+    ``kind`` says how it is measured: ``tcp``, ``tls``, ``udp``, ``http`` and ``websocket`` are
+    servers under load, ``work`` is a program that measures itself, ``client`` one that asks a site,
+    ``workers`` are servers that share a port.
 
     A client has connected to a server and left before, unless the job is ``fresh``. Stock asyncio
     costs far more until then: each read maps and unmaps 256 KiB, until the first end of a stream
@@ -121,7 +132,7 @@ _AWAITED = ("future", "asFuture", "as_future", "wait", "deferred", "fromFuture",
 #: Enough to compare all contenders.
 QUICK_POINTS = (*_FEW, *_PAGE)
 
-JOBS = (
+_LOOP_JOBS = (
     Job("twisted-echo", "tcp", (BARE, *_REACTORS), _ECHO),
     Job("asyncio-echo", "tcp", (BARE, *_LOOPS), _ECHO),
     Job("streams-echo", "tcp", _LOOPS, _ECHO),
@@ -150,3 +161,27 @@ JOBS = (
     # Tornado and Twisted's own reactor, without triloop and with it.
     Job("import", "work", (EPOLL, TORNADO)),
 )
+
+_ASYNCIO_REACTORS = (TRADITION, TRADITION_UVLOOP, TORNADO, TORNADO_UVLOOP)
+_DOWNLOADS = (Point(20, 10 * KIB), Point(20, KIB * KIB))
+
+#: Programs that many people have; the first contender is what they run on by default.
+_APPLICATION_JOBS = (
+    Job("scrapy-crawl", "client", _ASYNCIO_REACTORS, (Point(size=10 * KIB),)),
+    Job("channels-echo", "websocket", _ASYNCIO_REACTORS, _FEW),
+    Job("aiohttp-downloads", "client", (ASYNCIO, UVLOOP, LOOP_EPOLL), _DOWNLOADS),
+    Job("treq-downloads", "client", _REACTORS, _DOWNLOADS),
+)
+
+_WORKERS = (Point(32, workers=1), Point(32, workers=2))
+_FORKED = (EPOLL, TORNADO, TORNADO_UVLOOP, ASYNCIO, LOOP_EPOLL)
+
+#: Two processes beside one.
+_WORKER_JOBS = (
+    Job("workers-fork", "workers", _FORKED, _WORKERS),
+    Job("workers-reuse-port", "workers", _FORKED, _WORKERS),
+)
+
+#: What is measured in one run, by the name that the command line takes.
+SUITES = {"loops": _LOOP_JOBS, "applications": _APPLICATION_JOBS, "workers": _WORKER_JOBS}
+JOBS = tuple(job for suite in SUITES.values() for job in suite)

@@ -9,9 +9,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.client import Load, connect, probe_http
+from benchmarks.client import Load, arrive, connect, frame, probe_http
 from benchmarks.jobs import EPOLL, TORNADO, Job, Point
-from benchmarks.processes import Server, cores, pin, serving
+from benchmarks.processes import Server, cores, pin, serving, site, started
 from benchmarks.results import Key, Results, Sample, describe_machine, sample
 
 __all__ = ["Plan", "measure"]
@@ -57,10 +57,8 @@ def measure(jobs: list[Job], plan: Plan, tell: Callable[[str], None]) -> Results
             # Each round begins with another contender.
             turned = number % len(job.contenders)
             contenders = job.contenders[turned:] + job.contenders[:turned]
-            if job.kind == "work":
-                _measure_work(job, contenders, plan, server_core, results)
-            else:
-                _measure_servers(job, contenders, plan, server_core, results)
+            way = _WAYS.get(job.kind, _measure_servers)
+            way(job, contenders, plan, server_core, results)
     return results
 
 
@@ -96,11 +94,12 @@ def _serve(server: Server, kind: str, point: Point, seconds: float) -> Sample:
     idle = connect(kind, server.port, point.idle)
     server.settle()
     memory = (server.memory() - before) / point.idle if point.idle else 0
-    request, reply_size = b"x" * point.size, point.size
-    if kind == "http":
-        request, reply_size = _PAGE_REQUEST, probe_http(server.port, _PAGE_REQUEST)
-    busy = connect(kind, server.port, point.connections)
-    load = Load(busy, request, reply_size)
+    request, reply_size = _exchange(kind, server.port, point.size)
+    if kind == "workers":
+        busy = arrive(server.port, point.connections, request, reply_size)
+    else:
+        busy = connect(kind, server.port, point.connections)
+    load = Load(busy, request, reply_size, sleeps=kind == "workers")
     try:
         load.run(min(_WARM_UP, seconds))
         server.settle()
@@ -116,6 +115,47 @@ def _serve(server: Server, kind: str, point: Point, seconds: float) -> Sample:
     return sample(used, window.seconds, window.latencies, memory)
 
 
+def _exchange(kind: str, port: int, size: int) -> tuple[bytes, int]:
+    """What a client sends, and the length of the reply."""
+    if kind in {"http", "workers"}:
+        return _PAGE_REQUEST, probe_http(port, _PAGE_REQUEST)
+    if kind == "websocket":
+        return frame(size, masked=True), len(frame(size, masked=False))
+    return b"x" * size, size
+
+
+def _measure_workers(
+    job: Job, contenders: tuple[str, ...], plan: Plan, core: int, results: Results
+) -> None:
+    """One worker and two, which have all cores; what the load takes of them is a part of it."""
+    loads = [(one, point) for one in contenders for point in job.points]
+    here = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, here | {core})
+    try:
+        servers = [Server("benchmarks.workers", o, job.name, str(p.workers)) for o, p in loads]
+        with started(servers, None):
+            for server, (one, point) in [*zip(servers, loads, strict=True)] * plan.passes:
+                found = _serve(server, job.kind, point, plan.seconds * _WORK_LONGER)
+                results.add(Key(job.name, one, point), found)
+    finally:
+        os.sched_setaffinity(0, here)
+
+
+def _measure_clients(
+    job: Job, contenders: tuple[str, ...], plan: Plan, core: int, results: Results
+) -> None:
+    module = f"benchmarks.applications.{job.name.replace('-', '_')}"
+    with site() as port:
+        for point in job.points:
+            load = [str(point.connections), str(plan.seconds * _WORK_LONGER)]
+            if not point.connections:  # it ends by itself
+                load = []
+            for contender in contenders * plan.passes:
+                where = [contender, str(port), str(point.size)]
+                one = _measured([sys.executable, "-m", module, *where, *load], core)
+                results.add(Key(job.name, contender, point), one)
+
+
 def _measure_work(
     job: Job, contenders: tuple[str, ...], plan: Plan, core: int, results: Results
 ) -> None:
@@ -125,8 +165,17 @@ def _measure_work(
         results.add(Key(job.name, contender, job.points[0]), one)
 
 
+#: All kinds of jobs but servers under load.
+_WAYS = {"client": _measure_clients, "work": _measure_work, "workers": _measure_workers}
+
+
 def _work(contender: str, job: str, seconds: float, core: int) -> Sample:
     command = [sys.executable, "-m", "benchmarks.workloads", contender, job, str(seconds)]
+    return _measured(command, core)
+
+
+def _measured(command: list[str], core: int) -> Sample:
+    """The sample of a program that measures itself."""
     done = json.loads(_output(command, core))
     operations, cpu_ns, seconds = done["operations"], done["cpu_ns"], done["seconds"]
     return Sample(cpu_ns / operations / 1000, operations / seconds, cpu_ns / seconds / 1e9)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.jobs import (
@@ -20,7 +21,7 @@ from benchmarks.report import describe
 from benchmarks.results import Key, Results
 from benchmarks.targets import Verdict, described, judge, missed
 
-__all__ = ["page", "with_figures"]
+__all__ = ["listing", "page", "with_figures"]
 
 _LEGEND = """\
 Microseconds of CPU time for a request, or for an operation where there are no connections; in
@@ -31,20 +32,36 @@ the jobs are those of `--jobs`.
 
 
 def page(results: Results, charts: list[str]) -> str:
-    """A whole page.
+    """The page of the loops.
 
     Args:
         results: What was measured.
         charts: The names of charts, relative to the page.
     """
     verdicts = judge(results)
-    most = max(map(len, results.samples.values()), default=0)
-    parts = [f"Measured on {describe(results)}; medians of {most} samples."]
-    parts += ["## What misses its target", _missed(results, verdicts)]
+    parts = [_source(results), "## What misses its target", _missed(results, verdicts)]
     parts += [f"![{Path(chart).stem.replace('-', ' ')}]({chart})" for chart in charts]
     parts += ["## All figures", _LEGEND, _figures(results, verdicts)]
     parts += ["## All targets", _targets(verdicts)]
+    return _joined(parts)
+
+
+def listing(results: Results) -> str:
+    """A page without headings, where requests a second matter too: a line for every figure.
+
+    Args:
+        results: What was measured.
+    """
+    return _joined([_source(results), _missed(results, judge(results)), _lines(results)])
+
+
+def _joined(parts: list[str]) -> str:
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
+
+
+def _source(results: Results) -> str:
+    most = max(map(len, results.samples.values()), default=0)
+    return f"Measured on {describe(results)}; medians of {most} samples."
 
 
 def _missed(results: Results, verdicts: list[Verdict]) -> str:
@@ -103,6 +120,33 @@ def _figures(results: Results, verdicts: list[Verdict]) -> str:
         if (job.name, point) in measured
     )
     return _table(("job", "load", *names), rows, left=(0, 1))
+
+
+def _lines(results: Results) -> str:
+    head = ("job", "load", "", "CPU µs", "ratio", "a second", "ratio", "cores busy")
+    rows = []
+    for job in JOBS:
+        for point in job.points:
+            for contender in job.contenders:
+                key = Key(job.name, contender, point)
+                if one := results.median(key):
+                    beside = results.median(_reference(job, key)) or one
+                    cpu, rate = f"{one.cpu / beside.cpu:.2f}", f"{one.rate / beside.rate:.2f}"
+                    figures = [
+                        f"{one.cpu:,.0f}{_spread(results, key)}",
+                        cpu,
+                        f"{one.rate:,.0f}",
+                        rate,
+                    ]
+                    rows.append([job.name, str(point), contender, *figures, f"{one.busy:.2f}"])
+    return _table(head, rows, left=(0, 1, 2))
+
+
+def _reference(job: Job, key: Key) -> Key:
+    """What a line is compared with: one worker, or the native loop or reactor."""
+    if key.point.workers:
+        return replace(key, point=replace(key.point, workers=1))
+    return replace(key, contender=job.native(key.contender))
 
 
 def _cell(results: Results, job: Job, point: Point, contender: str, bold: set[Key]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["Server", "cores", "pin", "serving"]
+__all__ = ["Server", "cores", "pin", "serving", "site", "started"]
 
 _REST = 0.01
 
@@ -39,29 +39,47 @@ def _tasks(pid: int) -> Iterator[Path]:
     return Path(f"/proc/{pid}/task").iterdir()
 
 
-class Server:
-    """A contender that serves a job, in a process of its own."""
+def _children(pid: int) -> Iterator[int]:
+    for task in _tasks(pid):
+        yield from map(int, (task / "children").read_text().split())
 
-    def __init__(self, contender: str, job: str) -> None:
-        command = [sys.executable, "-m", "benchmarks.servers", contender, job]
+
+def _cpu_ns(pid: int) -> int:
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in _tasks(pid))
+
+
+class Server:
+    """A process that prints its port, and serves.
+
+    Args:
+        module: What it runs.
+        arguments: The contender and the job, as a rule.
+    """
+
+    def __init__(self, module: str, *arguments: str) -> None:
+        command = [sys.executable, "-m", module, *arguments]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
-        self.contender = contender
+        self.contender = arguments[0] if arguments else module
         self.pid = self._process.pid
         self.port = 0
 
-    def wait_until_ready(self, core: int) -> None:
-        """Wait for the port, then pin the server to its core."""
+    def wait_until_ready(self, core: int | None) -> None:
+        """Wait for the port, then pin the server to its core; None leaves it all of them."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"{self.contender} did not start: see its error above")
         self.port = int(line)
-        pin(self.pid, core)
+        if core is not None:
+            pin(self.pid, core)
         self.settle()
 
     def cpu_ns(self) -> int:
-        """CPU time since the start, by the scheduler's clock; exact while the server is idle."""
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in _tasks(self.pid))
+        """CPU time since the start, by the scheduler's clock; exact while the server is idle.
+
+        That of its children, which are workers, is a part of it.
+        """
+        return sum(map(_cpu_ns, (self.pid, *_children(self.pid))))
 
     def memory(self) -> int:
         """Bytes of memory that are the process's own."""
@@ -88,9 +106,22 @@ class Server:
 @contextmanager
 def serving(contenders: tuple[str, ...], job: str, core: int) -> Iterator[list[Server]]:
     """A server of every contender, all started at once and idle."""
-    servers: list[Server] = []
+    with started([Server("benchmarks.servers", one, job) for one in contenders], core) as servers:
+        yield servers
+
+
+@contextmanager
+def site() -> Iterator[int]:
+    """The site that the clients ask, on the core of this process; its port."""
+    (core,) = os.sched_getaffinity(0)
+    with started([Server("benchmarks.applications.site")], core) as (server,):
+        yield server.port
+
+
+@contextmanager
+def started(servers: list[Server], core: int | None) -> Iterator[list[Server]]:
+    """The servers, once they are ready; at the end they are killed."""
     try:
-        servers.extend(Server(contender, job) for contender in contenders)
         for server in servers:
             server.wait_until_ready(core)
         yield servers

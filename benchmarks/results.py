@@ -35,6 +35,11 @@ class Sample:
     p99: float = 0.0
     memory: float = 0.0
 
+    @property
+    def time(self) -> float:
+        """Microseconds of wall time for a request, over all connections together."""
+        return 1e6 / self.rate
+
 
 @dataclass(frozen=True, order=True)
 class Key:

@@ -54,6 +54,8 @@ def serve(contender: str, job: str) -> None:
     """Serve for ever."""
     if contender == BARE:
         (bare.serve_udp if job.endswith("udp") else bare.serve_tcp)(announce)
+    elif job == "channels-echo":
+        import_module("benchmarks.applications.channels_echo").serve(contender, announce)
     elif is_reactor(contender):
         _serve_twisted(contender, job)
     else:

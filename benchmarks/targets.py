@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from benchmarks.jobs import (
     ASYNCIO,
@@ -11,11 +12,13 @@ from benchmarks.jobs import (
     JOBS,
     LOOP_EPOLL,
     OURS,
+    SUITES,
     TORNADO,
     TORNADO_UVLOOP,
     TRADITION,
     TRADITION_UVLOOP,
     UVLOOP,
+    Job,
     Point,
 )
 from benchmarks.results import Key, Results
@@ -109,17 +112,49 @@ def _bar(point: Point) -> float:
     return _BAR_OF_ONE if point.connections == 1 else _BAR
 
 
-def _every_cell(but: list[Target]) -> list[Target]:
-    """A target for each cell of ours, but for those that have a stricter one."""
-    special = {(target.our_key, target.other_key) for target in but if target.figure == "cpu"}
-    cells = [
+def _cells(jobs: Iterable[Job]) -> list[Target]:
+    return [
         Target(job.name, ours, point, job.native(ours), _bar(point))
-        for job in JOBS
+        for job in jobs
         for ours in job.contenders
         if ours in OURS
         for point in job.points
     ]
-    return [cell for cell in cells if (cell.our_key, cell.other_key) not in special]
+
+
+def _application_targets() -> list[Target]:
+    """They take no longer either, and on uvloop no more than the default reactor on uvloop does."""
+    jobs = SUITES["applications"]
+    return [
+        *(replace(one, figure="time") for one in _cells(jobs)),
+        *(
+            Target(job.name, TORNADO_UVLOOP, point, TRADITION_UVLOOP, _bar(point))
+            for job in jobs
+            if TORNADO_UVLOOP in job.contenders
+            for point in job.points
+        ),
+    ]
+
+
+def _worker_targets() -> list[Target]:
+    """Two workers beside one: requests a second, and the CPU time of each."""
+    return [
+        target
+        for job in SUITES["workers"]
+        for ours in job.contenders
+        if ours in OURS
+        for one, two in [job.points]
+        for target in (
+            replace(_cheaper(job.name, ours, two, ours, 1.8), figure="time", other_point=one),
+            Target(job.name, ours, two, ours, 1.1, other_point=one),
+        )
+    ]
+
+
+def _every_cell(but: list[Target]) -> list[Target]:
+    """A target for each cell of ours, but for those that have a stricter one."""
+    special = {(target.our_key, target.other_key) for target in but if target.figure == "cpu"}
+    return [cell for cell in _cells(JOBS) if (cell.our_key, cell.other_key) not in special]
 
 
 _SPECIAL = [
@@ -127,6 +162,8 @@ _SPECIAL = [
     *_reactor_targets(TORNADO_UVLOOP, TRADITION_UVLOOP),
     *_loop_targets(),
     *_other_targets(),
+    *_application_targets(),
+    *_worker_targets(),
 ]
 TARGETS = (*_SPECIAL, *_every_cell(_SPECIAL))
 

@@ -7,47 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import itertools
-import json
 import queue
 import random
 import socket
 import sys
 import threading
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from benchmarks.contenders import is_reactor, run_loop, run_reactor
 from benchmarks.servers import die_with_parent
+from benchmarks.stopwatch import Stopwatch
 
 _PENDING = 100_000
 _ROUND = 100
 _CHILD = "/bin/true"
 _CONNECTIONS = 100
-
-
-class Stopwatch:
-    """Counts operations until :meth:`over`."""
-
-    def __init__(self, seconds: float) -> None:
-        # Earlier garbage would otherwise be collected within the measurement.
-        gc.collect()
-        self.operations = 0
-        self._started = time.perf_counter()
-        self._cpu = time.process_time_ns()
-        self._end = self._started + seconds
-
-    def over(self) -> bool:
-        """Whether the time is up."""
-        return time.perf_counter() >= self._end
-
-    def report(self) -> dict[str, float]:
-        """What is printed."""
-        cpu = time.process_time_ns() - self._cpu
-        seconds = time.perf_counter() - self._started
-        return {"operations": self.operations, "cpu_ns": cpu, "seconds": seconds}
 
 
 def _script() -> itertools.cycle[tuple[int, float, int, float]]:
@@ -278,21 +254,17 @@ def work(contender: str, job: str, seconds: float) -> None:
     """Do it, and print what it cost."""
 
     async def on_reactor(reactor: Any) -> None:
-        _print(await TWISTED[job](reactor, seconds))
+        (await TWISTED[job](reactor, seconds)).tell()
 
     async def on_loop() -> None:
         run = ASYNCIO.get(job)
-        _print(await (asyncio_awaits(seconds, job) if run is None else run(seconds)))
+        watch = await (asyncio_awaits(seconds, job) if run is None else run(seconds))
+        watch.tell()
 
     if is_reactor(contender):
         run_reactor(contender, on_reactor)
     else:
         run_loop(contender, on_loop)
-
-
-def _print(watch: Stopwatch) -> None:
-    sys.stdout.write(json.dumps(watch.report()) + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Programs as users write them, each with its own framework: see `make bench-apps`."""
