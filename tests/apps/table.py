@@ -42,6 +42,7 @@ APPLICATIONS = (
     Application("grpc_aio", ("grpcio",)),
     Application("bokeh", ("bokeh",)),
     Application("dask", ("distributed",)),
+    Application("dask_behind_twisted_web", ("distributed", "twisted")),
     Application("buildbot", ("buildbot",)),
     Application("magic_wormhole", ("magic-wormhole",)),
 )
