@@ -44,6 +44,7 @@ APPLICATIONS = (
     Application("dask", ("distributed",)),
     Application("dask_behind_twisted_web", ("distributed", "twisted")),
     Application("buildbot", ("buildbot",)),
+    Application("synapse", ("matrix-synapse",)),
     Application("magic_wormhole", ("magic-wormhole",)),
 )
 

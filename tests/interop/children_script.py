@@ -11,6 +11,7 @@ from typing import Any
 from tornado.process import Subprocess
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessTerminated
+from twisted.internet.process import Process
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
@@ -42,6 +43,13 @@ def spawn_twisted(stage: Stage, command: str) -> tuple[Deferred[int], int]:
     # Without pipes only the exit status shows the end.
     process = stage.reactor.spawnProcess(ending, "/bin/sh", shell(command), childFDs={})
     return ending.code, process.pid
+
+
+async def check_process_class(stage: Stage) -> None:
+    """A process that is made by its class, and not by ``spawnProcess``, as Buildbot does it."""
+    ending = Ending()
+    Process(stage.reactor, b"/bin/sh", shell("sleep 0.1; exit 7"), {}, None, ending, childFDs={})
+    assert await asyncio.wait_for(ending.code.asFuture(stage.loop), PATIENCE) == 7
 
 
 async def run_twisted(stage: Stage, command: str) -> int:
@@ -116,6 +124,7 @@ class Children:
             await self.early_children(stage)
         loop, worlds = stage.loop, self.worlds
         await check(stage, "at first", worlds)
+        await check_process_class(stage)
         for number in (signal.SIGUSR1, signal.SIGTERM):
             loop.add_signal_handler(number, int)
         await check(stage, "with signal handlers", worlds)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet import process as processes
@@ -15,8 +16,6 @@ from zope.interface import implementer
 from triloop.private.reactors import add_internal_reader, reactor_of, remove_internal_reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from twisted.internet.posixbase import PosixReactorBase
 
     Notify = Callable[[Any, Callable[[], object]], object]
@@ -89,6 +88,7 @@ class ChildWatch:
         self._exits: set[_ChildExit] = set()
         if self.supported():
             _watching.add(reactor)
+            processes.registerReapProcessHandler = _register
 
     @staticmethod
     def supported() -> bool:
@@ -96,7 +96,7 @@ class ChildWatch:
         return hasattr(os, "waitid")
 
     def add(self, process: Any) -> None:
-        """Watch a process that ``spawnProcess`` has returned."""
+        """Watch a process that Twisted has started."""
         if processes.reapProcessHandlers.get(process.pid) is not process:
             return  # it has ended already, and its protocol was called
         try:
@@ -132,6 +132,20 @@ class ChildWatch:
         """Stop watching all children. They go on; their protocols do not learn of their end."""
         for child in list(self._exits):
             self.discard(child)
+
+
+_register_with_twisted: Callable[[Any, Any], object] = processes.registerReapProcessHandler
+
+
+def _register(pid: Any, process: Any) -> None:
+    """Twisted's ``registerReapProcessHandler``, which every process calls at its start.
+
+    ``spawnProcess`` is not the only way to start one: Buildbot makes them of a class of its own.
+    """
+    _register_with_twisted(pid, process)
+    children = getattr(reactor_of(process), "children", None)
+    if isinstance(children, ChildWatch) and children.supported():
+        children.add(process)
 
 
 def is_watched(reactor: object) -> bool:

@@ -1,5 +1,6 @@
-"""Buildbot: a master starts, answers its own data API, and stops."""
+"""Buildbot: a master starts, builds what it is told to by a worker of its own, and stops."""
 
+import asyncio
 import tempfile
 from typing import Any
 
@@ -41,6 +42,16 @@ async def main() -> None:
         assert master.running
         builders = await triloop.wait(triloop.as_deferred(master.data.get(("builders",))))
         assert [one["name"] for one in builders] == ["b"], builders
+        await triloop.wait(
+            master.data.control(
+                "force", {"owner": "the test", "builderid": 1}, ("forceschedulers", "force")
+            )
+        )
+        builds: Any = []
+        while not (builds and builds[0]["complete"]):
+            await asyncio.sleep(0.05)
+            builds = await triloop.wait(triloop.as_deferred(master.data.get(("builds",))))
+        assert builds[0]["state_string"] == "build successful", builds
         await triloop.wait(master.stopService())
         await triloop.wait(master.db.pool.stop())
 

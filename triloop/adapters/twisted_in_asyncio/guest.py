@@ -135,7 +135,6 @@ class GuestReactor(TimedReactor, StreamReactor, DatagramReactor):
             process.proto = Interruptible(process.proto, self.guard)
         for selectable in (process, *getattr(process, "pipes", {}).values()):
             selectable.reactor_context = context
-        self.children.add(process)
         return process
 
     def _tell_process(self, process: Any, reap: Callable[[], object]) -> None:
