@@ -9,14 +9,14 @@ from tornado.httpclient import AsyncHTTPClient
 from tornado.ioloop import IOLoop
 from tornado.web import Application, RequestHandler
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, fail, inlineCallbacks, returnValue
+from twisted.internet.defer import Deferred, fail, inlineCallbacks
 from twisted.internet.task import deferLater
 
 
 @inlineCallbacks
 def twice(number):
     yield deferLater(reactor, 0.01, lambda: None)
-    returnValue(2 * number)
+    return 2 * number
 
 
 class Handler(RequestHandler):
