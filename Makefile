@@ -9,7 +9,7 @@
 #   make test-all             the tests on every Python found, on the oldest and the newest dependencies
 #   make canary               the quick tests with the pre-releases of everything underneath
 #   make test-gui             real dialogs of Qt and GTK; installs both, on a Debian
-#   make test-apps            well-known applications on our loops; installs them, on a Debian
+#   make test-apps            well-known applications, from the wheel; installs them, on a Debian
 #   make apps-docs            the same for the documentation: its table of applications, made anew
 #   make test-dns             names asked of nsd, unbound and dnsmasq, beside getaddrinfo; installs them, on a Debian
 #   make test-upstream        the upstream suites alone, on every kind of loop and reactor
@@ -76,13 +76,20 @@ test-gui: $(STAMP)
 	.ci/gui $(BIN)/python
 	xvfb-run --auto-servernum $(BIN)/python -m pytest -n 0 $(PYTEST_ARGS) tests/gui
 
-test-apps: $(STAMP)
-	.ci/apps $(BIN)/python
-	$(BIN)/python -m pytest -n 0 $(PYTEST_ARGS) tests/apps
+# From the wheel, as users have it. Beside the applications: what Twisted, pytest and Jupyter start by
+# a name that the wheel has to bring, and all programs that the documentation shows.
+FROM_WHEEL := tests/apps tests/migration tests/test_docs.py tests/interop/test_command_line.py \
+  tests/interop/test_jupyter.py tests/interop/test_pytest_plugin.py \
+  tests/interop/test_reactors_by_name.py tests/interop/test_testing_recipes.py
 
-apps-docs: $(STAMP)
-	.ci/apps $(BIN)/python
-	TRILOOP_APPS_TABLE=docs/_static/applications.md $(BIN)/python -m pytest -n 0 tests/apps
+test-apps:
+	.ci/apps
+	.ci/from-wheel $(PYTHON) test,apps $(PYTEST_ARGS) $(FROM_WHEEL)
+
+apps-docs:
+	.ci/apps
+	TRILOOP_APPS_TABLE=$(CURDIR)/docs/_static/applications.md \
+	  .ci/from-wheel $(PYTHON) test,apps $(PYTEST_ARGS) tests/apps
 
 test-dns: $(STAMP)
 	.ci/dns $(BIN)/python -m pytest -n 0 $(PYTEST_ARGS) tests/dns

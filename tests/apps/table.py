@@ -31,6 +31,7 @@ APPLICATIONS = (
     Application("scrapy", ("scrapy",), ON_ASYNCIO),
     Application("daphne", ("daphne", "channels", "django"), ON_ASYNCIO),
     Application("uvicorn_and_fastapi", ("uvicorn", "fastapi"), ON_ASYNCIO),
+    Application("litestar", ("litestar", "uvicorn"), ON_ASYNCIO),
     Application("jupyter_server", ("jupyter-server",), ON_ASYNCIO),
     Application("autobahn_on_twisted", ("autobahn",)),
     Application("autobahn_on_asyncio", ("autobahn",)),

@@ -1,7 +1,7 @@
 """Well-known applications, each with a client of its own, on each host where it makes sense.
 
-A lane of its own, ``make test-apps``, which installs the applications and their servers first. With
-``TRILOOP_APPS_TABLE=FILE`` the results are written there as the table of the documentation.
+A lane of its own, ``make test-apps``, which installs the applications and their servers, and the wheel.
+With ``TRILOOP_APPS_TABLE=FILE`` the results are written there as the table of the documentation.
 """
 
 from __future__ import annotations
