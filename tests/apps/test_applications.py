@@ -1,6 +1,6 @@
 """Well-known applications, each with a client of its own, on each host where it makes sense.
 
-A lane of its own, ``make test-apps``, which installs the applications and their servers, and the wheel.
+A lane of its own, ``make test-apps``, which installs the wheel, the applications and their servers.
 With ``TRILOOP_APPS_TABLE=FILE`` the results are written there as the table of the documentation.
 """
 
