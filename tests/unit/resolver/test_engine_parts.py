@@ -241,7 +241,7 @@ def test_one_lost_answer_does_not_make_a_server_silent(loop: FakeLoop) -> None:
     loop.advance(0.5)
     server.answered(with_edns=True)
     server.missed(asked_at)
-    assert not server.is_silent
+    assert server.silent_at is None
 
 
 def test_rotation_begins_with_a_random_server() -> None:

@@ -31,7 +31,7 @@ UNSPEC, INET, INET6 = socket.AF_UNSPEC, socket.AF_INET, socket.AF_INET6
     ["a_b.test", "_srv.test", "a-.test", "foo.-bar.test", "x" * 63 + ".test", "1.2.3.4.", "a."],
 )
 def test_what_the_c_library_asks_for_is_asked_for(host: str) -> None:
-    assert parse_name(host).is_askable
+    assert parse_name(host).wire is not None
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_what_the_c_library_asks_for_is_asked_for(host: str) -> None:
     ],
 )
 def test_invalid_host_names_are_not_asked_for(host: str | bytes) -> None:
-    assert not parse_name(host).is_askable
+    assert parse_name(host).wire is None
     assert candidates(parse_name(host), ResolvConf()) == []
 
 
@@ -72,7 +72,7 @@ def test_invalid_host_names_are_not_asked_for(host: str | bytes) -> None:
 )
 def test_an_internationalised_name_has_an_ascii_form(host: str, text: bytes) -> None:
     assert parse_name(host).text == text
-    assert parse_name(host).is_askable
+    assert parse_name(host).wire is not None
 
 
 @pytest.mark.parametrize("host", ["é" * 2000, "é" * 64])
@@ -187,8 +187,8 @@ def test_a_host_of_another_type_is_refused(host: Any) -> None:
 
 @pytest.mark.parametrize(("host", "name"), [("x.test", b"x.test"), ("127.1", None), (None, None)])
 def test_a_request_has_a_name_or_is_for_a_literal(host: Any, name: bytes | None) -> None:
-    request = parse_request(host, "http", UNSPEC)
-    assert (request.name and request.name.text, request.port) == (name, 80)
+    found, port = parse_request(host, "http", UNSPEC)
+    assert (found and found.text, port) == (name, 80)
 
 
 @pytest.mark.parametrize("host", ["é" * 70, "\ud800.test"])
@@ -209,9 +209,12 @@ def test_a_port_in_place_of_the_family_is_refused_with_the_fix() -> None:
         check_family(80)
     assert isinstance(raised.value, socket.gaierror)
     assert raised.value.errno == socket.EAI_FAMILY
-    for wrong in ("80", None, True):
+    wrong: Any
+    for wrong in ("80", None, True, 2.0, []):
         with pytest.raises(TypeError, match="family needs"):
             check_family(wrong)
+        with pytest.raises(TypeError, match="family needs"):
+            parse_request("x.test", 80, wrong)
 
 
 # -- options ------------------------------------------------------------------------------------

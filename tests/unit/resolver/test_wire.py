@@ -36,7 +36,7 @@ def test_a_question_has_the_form_of_rfc_1035_and_6891() -> None:
     edns = b"\0" + struct.pack("!HHIH", OPT, 1232, 0, 0)
     assert pack(b"\x12\x34", NAME, AAAA) == header + question + edns
     plain = bytes.fromhex("1234 0100 0001 0000 0000 0000")
-    assert pack(b"\x12\x34", NAME, AAAA, b"") == plain + question
+    assert pack(b"\x12\x34", NAME, AAAA, with_edns=False) == plain + question
 
 
 def test_noise_changes_the_case_of_letters_and_nothing_else() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections import OrderedDict
+from typing import Any
 
 from triloop.adapters.resolver.wire import Answer
 
@@ -19,12 +20,14 @@ class Cache:
     """Answers by name and type, each kept for the time to live of its records.
 
     Args:
-        size: How many answers are kept; 0 keeps none. The oldest goes first.
+        size: How many answers are kept; 0 keeps none. The oldest go first, some at a time.
     """
 
     def __init__(self, size: int) -> None:
-        self._size = size
-        self._answers: OrderedDict[_Key, tuple[float, Answer]] = OrderedDict()
+        #: How many answers are kept.
+        self.size = size
+        # Plain tuples: the garbage collector forgets them, and goes through every `Answer`.
+        self._answers: dict[_Key, tuple[float, tuple[Any, ...]]] = {}
 
     def __len__(self) -> int:
         return len(self._answers)
@@ -37,17 +40,22 @@ class Cache:
         if entry[0] < time.monotonic():
             del self._answers[key]
             return None
-        return entry[1]
+        return Answer._make(entry[1])
 
     def put(self, key: _Key, answer: Answer) -> None:
         """Keep an answer for its time to live."""
-        seconds = min(answer.ttl, _MAX_SECONDS if answer.addresses else _MAX_DENIAL)
-        if not seconds or not self._size:
+        seconds = answer.ttl
+        longest = _MAX_SECONDS if answer.addresses else _MAX_DENIAL
+        seconds = min(seconds, longest)
+        if not seconds or not self.size:
             return
-        self._answers.pop(key, None)
-        if len(self._answers) >= self._size:
-            self._answers.popitem(last=False)
-        self._answers[key] = time.monotonic() + seconds, answer
+        answers = self._answers
+        if key in answers:
+            del answers[key]  # so that it is the newest
+        elif len(answers) >= self.size:
+            for oldest in list(itertools.islice(answers, 1 + self.size // 100)):
+                del answers[oldest]
+        answers[key] = time.monotonic() + seconds, tuple(answer)
 
     def clear(self) -> None:
         """Drop all answers."""

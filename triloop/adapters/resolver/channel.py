@@ -6,7 +6,7 @@ import secrets
 from typing import Protocol
 
 from triloop.adapters.resolver.servers import Server
-from triloop.adapters.resolver.wire import OPT, Answer, WireError, mixed_case, pack, read_answer
+from triloop.adapters.resolver.wire import Answer, WireError, mixed_case, pack, read_answer
 
 __all__ = ["Asked", "Channel", "Noise"]
 
@@ -112,7 +112,7 @@ class Channel:
         pending[number] = question, name, has_edns
         question.attempts.append((self, number))
         self.asked += 1
-        return pack(number, name, question.kind, OPT if has_edns else b"")
+        return pack(number, name, question.kind, with_edns=has_edns)
 
     def _take(self, data: bytes) -> bool:
         """Pass an answer to its question; False if it is not an answer to any."""
@@ -128,7 +128,8 @@ class Channel:
             return False
         if answer is None:
             return False
-        if not (answer.keeps_case and server.keeps_case) and not self._is_believable(answer, name):
+        is_normal = answer.keeps_case and (server.keeps_case or not server.is_remote)
+        if not is_normal and not self._is_believable(answer, name):
             question.doubted(server)
             return False
         server.answered(with_edns=has_edns)

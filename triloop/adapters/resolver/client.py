@@ -75,15 +75,15 @@ class DnsClient:
         self._udp: dict[Server, list[UdpChannel]] = {server: [] for server in self._servers}
         self._tcp: dict[Server, TcpChannel] = {}
 
-    def known(self, name: bytes, kinds: Sequence[int]) -> list[Answer] | None:
-        """The cached answers for a name; None unless there is one of each kind."""
-        answers = []
+    def known(self, name: bytes, kinds: Sequence[int]) -> tuple[str, ...]:
+        """The cached addresses of a name; none unless there is an answer of each kind."""
+        addresses: tuple[str, ...] = ()
         for kind in kinds:
             answer = self._cache.get((name, kind))
             if answer is None:
-                return None
-            answers.append(answer)
-        return answers
+                return ()
+            addresses += answer.addresses
+        return addresses
 
     def ask(self, name: bytes, kind: int, waiter: Waiter) -> Answer | Question:
         """Ask for the addresses of a name.
@@ -104,7 +104,7 @@ class DnsClient:
         if question is not None:
             question.waiters.append(waiter)
             return question
-        question = self._questions[key] = Question(self, name, kind)
+        question = self._questions[key] = Question(self, key)
         if self._under_way < self._limit and not self._queue:
             self._under_way += 1
             question.start()
@@ -119,7 +119,7 @@ class DnsClient:
     def finish(self, question: Question, answer: Answer) -> None:
         """See `Asker.finish`."""
         question.answer = answer
-        self._cache.put((question.name, question.kind), answer)
+        self._cache.put(question.key, answer)
         waiters, question.waiters = question.waiters, []
         self._remove(question)
         for waiter in waiters:
@@ -127,6 +127,9 @@ class DnsClient:
 
     def keep(self, question: Question) -> None:
         """See `Asker.keep`."""
+        if not self._cache.size:
+            self.drop(question)
+            return
         self._kept[question] = None
         self._start_queued()
 
@@ -136,8 +139,8 @@ class DnsClient:
         self._remove(question)
 
     def _remove(self, question: Question) -> None:
-        if self._questions.get((question.name, question.kind)) is question:
-            del self._questions[question.name, question.kind]
+        if self._questions.get(question.key) is question:
+            del self._questions[question.key]
         if question.deadline is None and question in self._queue:
             del self._queue[question]
             return

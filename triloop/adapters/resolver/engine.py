@@ -14,7 +14,7 @@ from triloop.adapters.resolver.client import DnsClient
 from triloop.adapters.resolver.files import WatchedFile
 from triloop.adapters.resolver.gai_conf import parse_gai_conf
 from triloop.adapters.resolver.hosts_source import HostsSource
-from triloop.adapters.resolver.lookup import Lookup, Outcome, candidates
+from triloop.adapters.resolver.lookup import Lookup, Outcome
 from triloop.adapters.resolver.loop import Loop, WeakLoop
 from triloop.adapters.resolver.names import Name
 from triloop.adapters.resolver.nsswitch import Source, parse_nsswitch
@@ -31,8 +31,6 @@ _WAITS = (1.0, 1.0, 2.0, 3.0, 3.0)
 _TIMEOUT, _ATTEMPTS = 5, 2
 # Seconds between two checks of files that hardly ever change.
 _RARELY = 1.0
-# How many names have their candidates cached.
-_MAX_CANDIDATES = 4096
 # How many sets of options a loop keeps an engine for.
 _MAX_ENGINES = 16
 
@@ -50,7 +48,6 @@ class Engine:
 
     def __init__(self, loop: Loop, settings: Settings) -> None:
         self.hosts = HostsSource(loop, settings.hosts)
-        self.keeps_answers = settings.cache_size > 0
         self.loop = loop
         self._settings = settings
         self._resolv = WatchedFile(settings.resolv, parse_resolv_conf)
@@ -60,7 +57,6 @@ class Engine:
         self._conf: ResolvConf | None = None
         self._client: DnsClient | None = None
         self._lookups: dict[tuple[bytes, int], Lookup] = {}
-        self._candidates: dict[Name, list[bytes]] = {}
         #: Whether it must not be used any more.
         self.is_closed = False
 
@@ -74,14 +70,13 @@ class Engine:
         Returns:
             The outcome, if it is known; otherwise the lookup, to wait for.
         """
-        key = name.text, family
-        lookup = self._lookups.get(key)
+        lookup = self._lookups.get((name.text, family))
         if lookup is None:
             lookup = Lookup(self, name, family)
             lookup.start()
             if lookup.outcome is not None:
                 return lookup.outcome
-            self._lookups[key] = lookup
+            self._lookups[lookup.key] = lookup
         return lookup
 
     def close(self) -> None:
@@ -110,7 +105,6 @@ class Engine:
             conf = self._resolv.value()
         if conf is not self._conf or self._client is None:
             self._conf = conf
-            self._candidates.clear()
             self._cache.clear()
             self._client = self._new_client(conf)
         return self._client, conf
@@ -127,24 +121,14 @@ class Engine:
             use_vc="use-vc" in conf.options,
         )
 
-    def candidates(self, name: Name, conf: ResolvConf) -> list[bytes]:
-        """See `Surroundings.candidates`."""
-        found = self._candidates.get(name)
-        if found is None:
-            if len(self._candidates) >= _MAX_CANDIDATES:
-                self._candidates.clear()
-            found = self._candidates[name] = candidates(name, conf)
-        return found
-
     def order(self, addresses: tuple[str, ...]) -> tuple[str, ...]:
         """See `Surroundings.order`."""
-        return self._orderer.value().order(addresses) if len(addresses) > 1 else addresses
+        return self._orderer.value().order(addresses)
 
     def ended(self, lookup: Lookup) -> None:
         """See `Surroundings.ended`."""
-        key = lookup.name.text, lookup.family
-        if self._lookups.get(key) is lookup:
-            del self._lookups[key]
+        if self._lookups.get(lookup.key) is lookup:
+            del self._lookups[lookup.key]
 
 
 def _orderer(content: bytes) -> Orderer:

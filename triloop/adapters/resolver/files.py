@@ -26,7 +26,7 @@ class WatchedFile(Generic[T]):
         self._path = path
         self._parse = parse
         self._interval = interval
-        self._looked_at = 0.0
+        self._fresh_until = 0.0
         self._stamp: object = self  # differs from that of any file
         self._value: T | None = None
 
@@ -35,15 +35,16 @@ class WatchedFile(Generic[T]):
         """Whether the file has changed since this was last asked."""
         if self._interval:
             now = time.monotonic()
-            if self._stamp is not self and now < self._looked_at + self._interval:
+            if now < self._fresh_until:
                 return False
-            self._looked_at = now
+            self._fresh_until = now + self._interval
         try:
             status = os.stat(self._path)  # noqa: PTH116 - each lookup does this
-            # A copy may have the times of what it is a copy of; when it was made it has not.
-            stamp = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
         except OSError:
             stamp = None
+        else:
+            # A copy may have the times of what it is a copy of; when it was made it has not.
+            stamp = status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
         if stamp == self._stamp:
             return False
         self._stamp = stamp

@@ -27,10 +27,9 @@ from zope.interface import implementer
 
 from triloop.adapters.asyncio_in_twisted.host import CancellableCall
 from triloop.adapters.resolver.engine import engine_of
-from triloop.adapters.resolver.literals import Address, literal, port_number, with_port
+from triloop.adapters.resolver.literals import Address, literal, parse_host, port_number, with_port
 from triloop.adapters.resolver.lookup import Failure, Lookup, Outcome
 from triloop.adapters.resolver.loop import Loop
-from triloop.adapters.resolver.names import parse_name
 from triloop.adapters.resolver.settings import Settings
 from triloop.adapters.twisted_in_asyncio.host import AsyncioHost
 from triloop.private.cpython import running_loop
@@ -153,10 +152,11 @@ class HostnameResolver:
         engine = engine_of(owner, as_loop, self.settings)
         host = resolution.name
         try:
-            found: list[Address] | Outcome | Lookup | None = literal(host, port, family)
-            if found is None:
-                found = engine.look_up(parse_name(host), family)
-        except (OSError, UnicodeError):
+            name = parse_host(host)
+            found: list[Address] | Outcome | Lookup = (
+                engine.look_up(name, family) if name else literal(host, port, family) or []
+            )
+        except OSError:
             found = []
         if isinstance(found, Lookup):
             resolution.wait_for(found, port)

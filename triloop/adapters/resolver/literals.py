@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import re
 import socket
-from typing import Any, NamedTuple
+from typing import Any
 
 from triloop.adapters.resolver.errors import FamilyError, resolution_error
 from triloop.adapters.resolver.names import Name, parse_name
@@ -12,9 +13,9 @@ from triloop.adapters.resolver.names import Name, parse_name
 __all__ = [
     "Address",
     "Port",
-    "Request",
     "check_family",
     "literal",
+    "parse_host",
     "parse_request",
     "port_number",
     "with_port",
@@ -25,24 +26,16 @@ Address = tuple[int, Any]
 Port = int | str | bytes | None
 
 
-class Request(NamedTuple):
-    """What a lookup is asked for.
-
-    Attributes:
-        name: The name to look up; None if the host is an address literal, see `literal`.
-        port: The number of the port.
-    """
-
-    name: Name | None
-    port: int
-
-
+_MAX_PORT = 65535
+# What an address literal may begin with: a digit, a colon somewhere; or the name of 0.0.0.0.
+_LITERAL = re.compile(rb"\d|.*:|\*", re.DOTALL)
 _DIGITS = frozenset("0123456789")
 _FAMILIES = frozenset((socket.AF_UNSPEC, socket.AF_INET, socket.AF_INET6))
+_FAMILY_TYPES = frozenset((int, socket.AddressFamily))
 _INET, _INET6 = socket.AF_INET, socket.AF_INET6
 
 
-def parse_request(host: str | bytes | None, port: Port, family: int) -> Request:
+def parse_request(host: str | bytes | None, port: Port, family: int) -> tuple[Name | None, int]:
     """Check the arguments of a lookup.
 
     Returns:
@@ -52,17 +45,34 @@ def parse_request(host: str | bytes | None, port: Port, family: int) -> Request:
         TypeError: An argument is of a wrong type.
         socket.gaierror: One makes no sense.
     """
-    if not (host is None or isinstance(host, (str, bytes))):
+    if not (isinstance(host, (str, bytes)) or host is None):
         raise TypeError(f"host needs a str, bytes or None; got {host!r}")
-    check_family(family)
-    number = port_number(port)
-    if literal(host, number, family) is not None:
-        return Request(None, number)
-    assert host is not None
+    if type(family) not in _FAMILY_TYPES or family not in _FAMILIES:
+        check_family(family)
+    number = port if type(port) is int and 0 <= port <= _MAX_PORT else port_number(port)
+    return parse_host(host), number
+
+
+@functools.lru_cache(maxsize=4096)
+def parse_host(host: str | bytes | None) -> Name | None:
+    """The name to look up; None if ``host`` is an address literal, or has to be one.
+
+    Raises:
+        socket.gaierror: EAI_NONAME: it has no ASCII form.
+    """
     try:
-        return Request(parse_name(host), number)
+        name = parse_name(host) if host else None
     except UnicodeError as failed:
         raise resolution_error(socket.EAI_NONAME, host) from failed
+    may_be_literal = name is None or _LITERAL.match(name.text)
+    return None if may_be_literal and _is_literal(host) else name
+
+
+def _is_literal(host: str | bytes | None) -> bool:
+    try:
+        return literal(host, 0, socket.AF_UNSPEC) is not None
+    except socket.gaierror:
+        return True
 
 
 def check_family(family: object) -> None:
@@ -96,7 +106,7 @@ def port_number(port: Port) -> int:
     if port is None:
         return 0
     if isinstance(port, int) and not isinstance(port, bool):
-        if not 0 <= port <= 65535:
+        if not 0 <= port <= _MAX_PORT:
             raise resolution_error(socket.EAI_SERVICE, port)
         return port
     if not isinstance(port, (str, bytes)):

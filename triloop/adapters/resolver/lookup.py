@@ -12,7 +12,7 @@ from triloop.adapters.resolver.deadlines import Queue
 from triloop.adapters.resolver.errors import NO_DATA
 from triloop.adapters.resolver.hosts_source import HostsSource
 from triloop.adapters.resolver.loop import Loop
-from triloop.adapters.resolver.names import Name, to_wire
+from triloop.adapters.resolver.names import MAX_NAME, Name
 from triloop.adapters.resolver.nsswitch import NOT_FOUND, TRY_AGAIN, UNAVAILABLE, Source
 from triloop.adapters.resolver.question import SILENCE, Question
 from triloop.adapters.resolver.resolv_conf import ResolvConf
@@ -20,7 +20,8 @@ from triloop.adapters.resolver.wire import NOERROR, NXDOMAIN, Answer
 
 __all__ = ["Failure", "Lookup", "Outcome", "Surroundings", "candidates"]
 
-_MAX_ALIASES = 16
+# Aliases to follow by questions of their own, of both families together.
+_MAX_ALIASES = 32
 #: Used as a response code: the aliases form a circle.
 _LOOP = -2
 # Seconds to wait for one family after the other has answered (RFC 8305, 3).
@@ -43,6 +44,7 @@ class Failure(NamedTuple):
     error: OSError | None = None
 
 
+_NOT_IN_HOSTS = Failure(socket.EAI_NONAME)
 #: Address literals in order, or why there are none.
 Outcome = tuple[str, ...] | Failure
 
@@ -58,14 +60,10 @@ class Surroundings(Protocol):
     """The part of an engine that a lookup uses."""
 
     hosts: HostsSource
-    keeps_answers: bool
     loop: Loop
 
     def sources(self) -> tuple[Source, ...]:
         """Where to look, in order."""
-
-    def candidates(self, name: Name, conf: ResolvConf) -> list[bytes]:
-        """The full names that a name may stand for, as of `candidates`."""
 
     def dns(self) -> tuple[DnsClient, ResolvConf]:
         """The DNS client, and the settings of resolv.conf(5)."""
@@ -84,6 +82,9 @@ class Lookup:
         engine: The engine that it is part of.
         name: The name.
         family: ``AF_INET``, ``AF_INET6`` or ``AF_UNSPEC``.
+
+    Attributes:
+        key: The text of the name, and the family.
     """
 
     __slots__ = (
@@ -93,6 +94,7 @@ class Lookup:
         "_search",
         "_sources",
         "family",
+        "key",
         "name",
         "outcome",
         "waiters",
@@ -101,6 +103,7 @@ class Lookup:
     def __init__(self, engine: Surroundings, name: Name, family: int) -> None:
         self.name = name
         self.family = family
+        self.key = name.text, family
         self.outcome: Outcome | None = None
         #: Each is told once; the values mean nothing.
         self.waiters: dict[Waiter, None] = {}
@@ -139,7 +142,7 @@ class Lookup:
         if found:
             self.found(tuple(found))
             return False
-        return self._goes_on(Failure(socket.EAI_NONAME), NOT_FOUND)
+        return self._goes_on(_NOT_IN_HOSTS, NOT_FOUND)
 
     def _hosts_read(self) -> None:
         if self._look_into_hosts():
@@ -156,12 +159,14 @@ class Lookup:
         if self.name.is_localhost:
             return self._is_in_hosts() or self._give_loopback()
         client, conf = self._engine.dns()
-        names = self._engine.candidates(self.name, conf)
-        known = client.known(names[0], conf.kinds(self.family)) if names else None
-        if known and (addresses := _merged(known)) and not conf.hides(self.family):
-            self.found(addresses)
-            return False
-        self._search = _Search(self, client, conf, names, keeps_answers=self._engine.keeps_answers)
+        names = candidates(self.name, conf)
+        kinds = conf.kinds(self.family)
+        if names and not conf.has_no_aaaa:
+            addresses = client.known(names[0], kinds)
+            if addresses:
+                self.found(addresses)
+                return False
+        self._search = _Search(self, client, conf, names, kinds)
         self._search.next()
         return False
 
@@ -173,7 +178,7 @@ class Lookup:
 
     def found(self, addresses: tuple[str, ...]) -> None:
         """Finish with addresses."""
-        self.finish(self._engine.order(addresses))
+        self.finish(addresses if len(addresses) == 1 else self._engine.order(addresses))
 
     def not_found(self, failure: Failure, status: str) -> None:
         """Go on to the next source, or finish with the error: DNS has no address."""
@@ -188,7 +193,8 @@ class Lookup:
         self.outcome = outcome
         self._search = None
         self._engine.ended(self)
-        self._tell()
+        if self.waiters:
+            self._tell()
 
     def _tell(self) -> None:
         """Call all that wait; one that raises does not keep it from the others."""
@@ -230,7 +236,6 @@ class _Search:
         "_codes",
         "_conf",
         "_error",
-        "_keeps_answers",
         "_kinds",
         "_left",
         "_lookup",
@@ -245,21 +250,19 @@ class _Search:
         client: DnsClient,
         conf: ResolvConf,
         names: list[bytes],
-        *,
-        keeps_answers: bool,
+        kinds: tuple[int, ...],
     ) -> None:
         self.deadline: Queue | None = None
         self._lookup = lookup
         self._client = client
-        self._keeps_answers = keeps_answers
         self._conf = conf
-        self._kinds = conf.kinds(lookup.family)
+        self._kinds = kinds
         self._names: Iterator[bytes] = iter(names)
-        self._codes: list[int] = []
-        self._left: list[int] = []
+        self._codes: tuple[int, ...] = ()
+        self._left: tuple[int, ...] = ()
         self._questions: dict[int, Question] = {}
         self._answers: dict[int, Answer] = {}
-        self._aliases: dict[int, int] = {}
+        self._aliases = 0
         self._error: OSError | None = None
 
     def next(self) -> None:
@@ -271,14 +274,15 @@ class _Search:
             self._lookup.not_found(Failure(code), status)
             return
         self._answers.clear()
-        self._aliases.clear()
-        self._left = list(self._kinds)
+        self._aliases = 0
+        self._left = self._kinds
         self._ask_left(name)
         self._judge()
 
     def _ask_left(self, name: bytes) -> None:
         while self._left and not (self._questions and self._conf.is_in_turn):
-            self._ask(self._left.pop(0), name)
+            kind, self._left = self._left[0], self._left[1:]
+            self._ask(kind, name)
 
     def _ask(self, kind: int, name: bytes) -> None:
         asked = self._client.ask(name, kind, self._answered)
@@ -298,13 +302,14 @@ class _Search:
     def _keep(self, kind: int, name: bytes, answer: Answer) -> None:
         """Store an answer; if it is only an alias, ask for the name that it leads to."""
         if answer.addresses or answer.rcode != NOERROR or answer.alias is None:
-            if self._conf.hides(self._lookup.family):
+            if self._conf.has_no_aaaa and self._lookup.family == socket.AF_INET6:
+                # The name is asked for only to see whether it exists.
                 answer = answer._replace(addresses=())
             self._answers[kind] = answer
-        elif answer.alias == name or self._aliases.get(kind) == _MAX_ALIASES:
+        elif answer.alias == name or self._aliases == _MAX_ALIASES:
             self._answers[kind] = Answer(_LOOP)
         else:
-            self._aliases[kind] = self._aliases.get(kind, 0) + 1
+            self._aliases += 1
             self._ask(kind, answer.alias)
 
     def _judge(self) -> None:
@@ -326,15 +331,18 @@ class _Search:
     def _go_on(self) -> None:
         rcodes = {answer.rcode for answer in self._answers.values()} or {NOERROR}
         codes = {_CODES.get(rcode, socket.EAI_AGAIN) for rcode in rcodes}
-        self._codes.append(next(code for code in _GRAVITY if code in codes))
+        self._codes += (next(code for code in _GRAVITY if code in codes),)
         if SILENCE in rcodes:  # the servers would not answer for the next name either
             self._lookup.not_found(Failure(socket.EAI_AGAIN), UNAVAILABLE)
         else:
             self.next()
 
     def _addresses(self) -> tuple[str, ...]:
-        answers = self._answers
-        return _merged([answers[kind] for kind in self._kinds if kind in answers])
+        found: tuple[str, ...] = ()
+        for kind in self._kinds:
+            if kind in self._answers:
+                found += self._answers[kind].addresses
+        return found
 
     def _final_code(self) -> int:
         """The error to report: that of the name as it is, if it was asked for first."""
@@ -349,7 +357,7 @@ class _Search:
     def expire(self) -> None:
         """Finish with one family: the other has not answered in time."""
         addresses = self._addresses()
-        self._leave(keep=self._keeps_answers)
+        self._leave(keep=True)
         self._lookup.found(addresses)
 
     def close(self) -> None:
@@ -363,14 +371,6 @@ class _Search:
             question.leave(self._answered, keep=keep)
 
 
-def _merged(answers: list[Answer]) -> tuple[str, ...]:
-    """The addresses of all families."""
-    found: tuple[str, ...] = ()
-    for answer in answers:
-        found += answer.addresses
-    return found
-
-
 def _is_as_is_first(name: Name, conf: ResolvConf) -> bool:
     return name.is_absolute or name.dots >= conf.ndots
 
@@ -381,13 +381,14 @@ def candidates(name: Name, conf: ResolvConf) -> list[bytes]:
     Returns:
         Their labels; an empty list if the name cannot be a host name.
     """
-    if not name.is_askable:
+    wire = name.wire
+    if wire is None:
         return []
-    text = name.text.rstrip(b".")
-    domains = [] if name.is_absolute else conf.search
-    found = [text + b"." + domain if domain else text for domain in domains]
-    if _is_as_is_first(name, conf):
-        found.insert(0, text)
-    elif name.dots or not found or "no-tld-query" not in conf.options:
-        found.append(text)
-    return [wire for each in dict.fromkeys(found) if (wire := to_wire(each)) is not None]
+    if name.is_absolute or not conf.suffixes:
+        return [wire]
+    found = [wire[:-1] + suffix for suffix in conf.suffixes]
+    if name.dots >= conf.ndots:
+        found.insert(0, wire)
+    elif name.dots or "no-tld-query" not in conf.options:
+        found.append(wire)
+    return [each for each in dict.fromkeys(found) if len(each) <= MAX_NAME]

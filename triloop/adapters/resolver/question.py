@@ -88,15 +88,17 @@ class Question:
         "deadline",
         "error",
         "has_edns",
+        "key",
         "kind",
         "mixes_case",
         "name",
         "waiters",
     )
 
-    def __init__(self, client: Asker, name: bytes, kind: int) -> None:
-        self.name = name
-        self.kind = kind
+    def __init__(self, client: Asker, key: tuple[bytes, int]) -> None:
+        #: Its name and its type.
+        self.key = key
+        self.name, self.kind = key
         self.attempts: list[tuple[Channel, bytes]] = []
         self.waiters: list[Waiter] = []
         self.deadline: Queue | None = None
@@ -106,7 +108,7 @@ class Question:
         self.has_edns = True
         self.mixes_case = True
         self._client = client
-        self._round = -1
+        self._round = 0
         self._left: list[Server] = []
         self._silent: list[Server] = []
         self._server: Server | None = None
@@ -118,28 +120,23 @@ class Question:
 
     def start(self) -> None:
         """Ask the first server."""
-        self._silent = self._client.servers()
+        self._left = self._client.servers()
         self._next()
 
     def _next(self) -> None:
         """Ask the next server; after the last one, begin a round with those that were silent."""
-        while self._take_server():
-            assert self._server is not None
-            if self._ask(by_tcp=self._client.use_vc):
+        client = self._client
+        while self._left or self._begins_round():
+            self._server = self._left.pop(0)
+            if self._ask(by_tcp=client.use_vc):
                 return
-        rcode = SERVFAIL if self._refused else SILENCE
-        self._client.finish(self, Answer(rcode))
+        self._server = None
+        client.finish(self, Answer(SERVFAIL if self._refused else SILENCE))
 
-    def _take_server(self) -> bool:
-        waits = self._client.waits
-        if not self._left:
-            self._round += 1
-            if self._round >= len(waits) or not self._silent:
-                self._server = None
-                return False
-            self._left, self._silent = self._silent, []
-        self._server = self._left.pop(0)
-        return True
+    def _begins_round(self) -> bool:
+        self._round += 1
+        self._left, self._silent = self._silent, []
+        return self._round < len(self._client.waits) and bool(self._left)
 
     def _ask(self, *, by_tcp: bool) -> bool:
         """Ask the present server; False if it cannot be asked."""
@@ -155,7 +152,7 @@ class Question:
         knows_edns = server.knows_edns
         self.has_edns = self._round == 0 if knows_edns is None else knows_edns
         seconds = self._client.waits[self._round]
-        if server.is_silent and self._left and server.is_due_for_retry:
+        if server.silent_at is not None and self._left and server.is_due_for_retry:
             server.put_off_retry()
             seconds = _TRIAL
         self._client.deadlines.set(self, seconds)

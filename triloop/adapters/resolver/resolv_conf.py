@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from triloop.adapters.resolver.names import to_wire
 from triloop.adapters.resolver.wire import AAAA, A
 
 __all__ = ["ResolvConf", "parse_resolv_conf"]
@@ -49,9 +50,11 @@ class ResolvConf:
         """The types of records to ask for."""
         return (A,) if self.has_no_aaaa else _KINDS[family]
 
-    def hides(self, family: int) -> bool:
-        """Whether a name is asked for only to see whether it exists."""
-        return self.has_no_aaaa and family == socket.AF_INET6
+    @cached_property
+    def suffixes(self) -> tuple[bytes, ...]:
+        """The labels of the domains in `search`; none if they all are the root."""
+        found = [to_wire(domain) if domain else b"\0" for domain in self.search]
+        return tuple(suffix for suffix in found if suffix) if any(self.search) else ()
 
     @cached_property
     def is_in_turn(self) -> bool:

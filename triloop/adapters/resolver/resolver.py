@@ -128,10 +128,7 @@ class TwistedResolver(Resolver):
         self, host: str | bytes | None, port: Port, family: int = socket.AF_UNSPEC
     ) -> list[Address]:
         """Find the addresses of ``host``; arguments, result and errors as of `triloop.resolve`."""
-        try:
-            name, number = _request(host, port, family)
-        except TypeError:  # of one that has no hash, the error does not tell which
-            name, number = parse_request(host, port, family)
+        name, number = parse_request(host, port, family)
         if name is None:
             return literal(host, number, family) or []
         loop = _running_loop(self._reactor)
@@ -172,9 +169,6 @@ class TwistedResolver(Resolver):
             for key, sockaddr in found
             for _, its_type, its_proto, _, its_sockaddr in rows
         ]
-
-
-_request = functools.lru_cache(maxsize=4096, typed=True)(parse_request)
 
 
 def _error(failure: Failure, host: str | bytes | None) -> OSError:

@@ -24,17 +24,19 @@ class Server:
     Attributes:
         knows_edns: Whether it answers questions with an EDNS record; None if not known yet.
         keeps_case: Whether it repeats names with the case of each letter; None if not known yet.
+        silent_at: When it was found not to answer, in seconds of ``time.monotonic``; None if it
+            answered the last time.
         is_remote: Whether other machines could forge its answers: it is not on the loopback.
     """
 
     __slots__ = (
         "_answered_at",
-        "_silent_at",
         "address",
         "family",
         "is_remote",
         "keeps_case",
         "knows_edns",
+        "silent_at",
         "sockaddr",
     )
 
@@ -48,27 +50,22 @@ class Server:
         self.knows_edns: bool | None = None
         self.keeps_case: bool | None = None
         self._answered_at = 0.0
-        self._silent_at: float | None = None
+        self.silent_at: float | None = None
 
     def __repr__(self) -> str:
         return f"{self.address[0]} port {self.address[1]}"
 
     @property
-    def is_silent(self) -> bool:
-        """Whether it did not answer the last time."""
-        return self._silent_at is not None
-
-    @property
     def is_due_for_retry(self) -> bool:
         """Whether a silent server should be tried again."""
-        return self._silent_at is not None and time.monotonic() > self._silent_at + _PENALTY
+        return self.silent_at is not None and time.monotonic() > self.silent_at + _PENALTY
 
     def answered(self, *, with_edns: bool) -> None:
         """Note an answer to a question with EDNS or without."""
         if with_edns or self.knows_edns is None:
             self.knows_edns = with_edns
         self._answered_at = time.monotonic()
-        self._silent_at = None
+        self.silent_at = None
 
     def missed(self, asked_at: float) -> None:
         """Note that it has not answered a question that was sent at ``asked_at``.
@@ -76,11 +73,11 @@ class Server:
         One lost datagram does not count: it is silent if it has answered nothing else since.
         """
         if self._answered_at <= asked_at:
-            self._silent_at = time.monotonic()
+            self.silent_at = time.monotonic()
 
     def put_off_retry(self) -> None:
         """Do not try it again for a while, whatever the result of the present try."""
-        self._silent_at = time.monotonic()
+        self.silent_at = time.monotonic()
 
 
 def in_order(servers: list[Server], *, rotate: bool) -> list[Server]:
@@ -98,8 +95,12 @@ def in_order(servers: list[Server], *, rotate: bool) -> list[Server]:
         begin = random.randrange(len(servers))
         servers = servers[begin:] + servers[:begin]
     for server in servers:
-        if server.is_silent:
+        if server.silent_at is not None:
             break
     else:
         return servers[:]
-    return sorted(servers, key=lambda server: server.is_silent and not server.is_due_for_retry)
+    return sorted(servers, key=_comes_last)
+
+
+def _comes_last(server: Server) -> bool:
+    return server.silent_at is not None and not server.is_due_for_retry

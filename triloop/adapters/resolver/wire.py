@@ -17,7 +17,6 @@ __all__ = [
     "NOERROR",
     "NOTIMP",
     "NXDOMAIN",
-    "OPT",
     "A",
     "Answer",
     "WireError",
@@ -36,16 +35,23 @@ _OPCODE, _RCODE = 0x7800, 0x000F
 
 _HEADER = struct.Struct("!5H")  # what follows the id
 _RECORD = struct.Struct("!HHIH")  # what follows a record's name
-_TTL_AND_LENGTH = struct.Struct("!IH")  # the end of that
 _U32 = struct.Struct("!I")
 _QUESTION = 12
 _MAX_NAME = 255
 _MAX_TTL = 0x7FFFFFFF
 
-#: EDNS (RFC 6891): answers of up to 1,232 bytes are not fragmented anywhere.
-OPT = b"\0" + _RECORD.pack(_OPT, 1232, 0, 0)
+# EDNS (RFC 6891): answers of up to 1,232 bytes are not fragmented anywhere.
+_EDNS = b"\0" + _RECORD.pack(_OPT, 1232, 0, 0)
 _TYPES = {A: b"\0\1\0\1", AAAA: b"\0\x1c\0\1"}  # and the class
 _FAMILIES = {A: (socket.AF_INET, 4), AAAA: (socket.AF_INET6, 16)}
+# An address of the name asked for: a pointer to that with type and class, TTL, length, address.
+_PLAIN = {
+    kind: (family, size, b"\xc0\x0c" + _TYPES[kind], struct.Struct(f"!6sIH{size}s"))
+    for kind, (family, size) in _FAMILIES.items()
+}
+# What goes between the id and the name, and after the name, with EDNS and without.
+_COUNTS = {True: b"\1\0\0\1\0\0\0\0\0\1", False: b"\1\0\0\1\0\0\0\0\0\0"}
+_ENDS = {(kind, edns): end + _EDNS * edns for kind, end in _TYPES.items() for edns in (True, False)}
 # The bit that makes a letter upper or lower case.
 _CASE = bytes(0x20 if chr(byte).isalpha() and byte < 128 else 0 for byte in range(256))
 
@@ -77,17 +83,16 @@ class Answer(NamedTuple):
     keeps_case: bool = True
 
 
-def pack(number: bytes, name: bytes, kind: int, options: bytes = OPT) -> bytes:
+def pack(number: bytes, name: bytes, kind: int, *, with_edns: bool = True) -> bytes:
     """Make a question.
 
     Args:
         number: The two bytes of its id.
         name: The labels of the name.
         kind: `A` or `AAAA`.
-        options: `OPT`, or nothing for a server without EDNS.
+        with_edns: Whether the server may be asked with EDNS.
     """
-    counts = b"\1\0\0\1\0\0\0\0\0\1" if options else b"\1\0\0\1\0\0\0\0\0\0"
-    return b"".join((number, counts, name, _TYPES[kind], options))
+    return number + _COUNTS[with_edns] + name + _ENDS[kind, with_edns]
 
 
 def mixed_case(name: bytes, noise: bytes) -> bytes:
@@ -122,21 +127,25 @@ def read_answer(data: bytes, asked: bytes, kind: int, *, is_whole: bool = False)
     if flags & (_QR | _OPCODE) != _QR:
         return None
     rcode = flags & _RCODE
-    name = asked.lower()
     end = _QUESTION + len(asked) + 4
-    repeated = data[_QUESTION : end - 4]
-    if questions != 1 or repeated.lower() != name or data[end - 4 : end] != _TYPES[kind]:
+    keeps_case = data.startswith(asked, _QUESTION)
+    if (
+        questions != 1
+        or not (keeps_case or data[_QUESTION : end - 4].lower() == asked.lower())
+        or not data.startswith(_TYPES[kind], end - 4)
+    ):
         # A server that could not read the question may leave it out.
         return Answer(rcode) if rcode and not questions else None
-    keeps_case = repeated == asked
     if flags & _TC and not is_whole:
         return Answer(rcode, is_truncated=True, keeps_case=keeps_case)
     addresses, ttl = _plain_addresses(data, end, answers, kind)
     if not addresses or rcode:
+        name = asked.lower()
         message = _Message(data, end, name)
         addresses, alias, ttl = message.follow(answers, name, kind)
     if addresses and not rcode:
-        return Answer(rcode, addresses, None, ttl, keeps_case=keeps_case)
+        answer = Answer(NOERROR, addresses, None, ttl)
+        return answer if keeps_case else answer._replace(keeps_case=False)
     seconds, extended = message.closing(authorities, extras)
     lame = not (rcode or answers or seconds or flags & (_AA | _RA) or extended)
     ttl = min(ttl, seconds)
@@ -149,17 +158,19 @@ def _plain_addresses(data: bytes, at: int, count: int, kind: int) -> tuple[tuple
     Returns:
         The addresses and their time to live; no addresses if there is anything else.
     """
-    family, size = _FAMILIES[kind]
-    head, step = b"\xc0\x0c" + _TYPES[kind], 12 + size
-    if len(data) < at + count * step:
+    family, size, head, record = _PLAIN[kind]
+    end = at + count * record.size
+    if len(data) < end:
         return (), 0
     addresses, shortest = [], _MAX_TTL
-    for begin in range(at, at + count * step, step):
-        ttl, length = _TTL_AND_LENGTH.unpack_from(data, begin + 6)
-        if data[begin : begin + 6] != head or length != size:
+    for found, ttl, length, packed in record.iter_unpack(data[at:end]):
+        if found != head or length != size:
             return (), 0
-        shortest = min(shortest, ttl if ttl <= _MAX_TTL else 0)
-        addresses.append(socket.inet_ntop(family, data[begin + 12 : begin + step]))
+        if ttl < shortest:
+            shortest = ttl
+        elif ttl > _MAX_TTL:
+            shortest = 0
+        addresses.append(socket.inet_ntop(family, packed))
     return tuple(dict.fromkeys(addresses) if count > 1 else addresses), shortest
 
 
