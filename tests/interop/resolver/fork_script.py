@@ -14,11 +14,12 @@ import triloop
 from tests.interop.resolver.harness import INET, WORLDS
 
 COUNT = 8
+NOWHERE: dict[str, Any] = dict.fromkeys(["hosts", "resolv", "nsswitch"], "/dev/null")
 resolver: Any = triloop.TwistedResolver(
     servers=[("127.0.0.1", int(sys.argv[2]))],
     timeout=(0.5, 60.0),
     max_in_flight=1,
-    **dict.fromkeys(["hosts", "resolv", "nsswitch"], "/dev/null"),
+    **NOWHERE,
 )
 
 
@@ -56,6 +57,9 @@ async def fork() -> int:
     await asyncio.sleep(0.1)
     own = sockets() - before
     assert own
+    for number in range(20):  # so many sets of options that the first engine is pushed out
+        other: Any = triloop.TwistedResolver(cache_size=number, **NOWHERE)
+        assert await other.resolve("localhost", 0, INET)
     pid = os.fork()
     if not pid:
         be_the_child(own)

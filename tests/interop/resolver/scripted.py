@@ -21,6 +21,8 @@ class Asked(NamedTuple):
     name: str
     kind: int
     by_tcp: bool
+    #: Of the client.
+    port: int
 
     @property
     def has_edns(self) -> bool:
@@ -71,13 +73,13 @@ class ScriptedServer:
         """The names it was asked for, in order."""
         return [asked.name for asked in self.asked]
 
-    def _answer(self, data: bytes, *, by_tcp: bool) -> Iterable[bytes]:
+    def _answer(self, data: bytes, port: int, *, by_tcp: bool) -> Iterable[bytes]:
         labels, at = [], 12
         while data[at]:
             labels.append(data[at + 1 : at + 1 + data[at]].decode())
             at += data[at] + 1
         (kind,) = struct.unpack_from("!H", data, at + 1)
-        asked = Asked(data, ".".join(labels), kind, by_tcp)
+        asked = Asked(data, ".".join(labels), kind, by_tcp, port)
         self.asked.append(asked)
         return self._script(asked)
 
@@ -86,7 +88,7 @@ class ScriptedServer:
             data, asker = self._udp.recvfrom(4096)
             if not data:
                 return
-            for reply in self._answer(data, by_tcp=False):
+            for reply in self._answer(data, asker[1], by_tcp=False):
                 self._udp.sendto(reply, asker)
 
     def _listen(self) -> None:
@@ -104,8 +106,10 @@ class ScriptedServer:
 
     def _stream(self, connection: socket.socket) -> None:
         stream = connection.makefile("rb")
+        port: int = connection.getpeername()[1]
         while head := stream.read(2):
-            for reply in self._answer(stream.read(int.from_bytes(head, "big")), by_tcp=True):
+            data = stream.read(int.from_bytes(head, "big"))
+            for reply in self._answer(data, port, by_tcp=True):
                 if not reply:
                     return
                 connection.sendall(struct.pack("!H", len(reply)) + reply)

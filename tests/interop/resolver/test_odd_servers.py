@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -150,3 +151,14 @@ def test_without_any_server_in_reach_rotation_is_no_hindrance(tmp_path: Any) -> 
     resolv.write_text("nameserver fe80::1%nosuchlink\noptions rotate\n")
     resolver = TwistedResolver(resolv=str(resolv), hosts="/dev/null")
     assert found(resolver, "x.test") == [socket.EAI_AGAIN]
+
+
+def test_no_port_is_used_for_long() -> None:
+    with server_of(lambda asked: [asked.reply("192.0.2.1")]) as (server, resolver):
+        assert (
+            found(resolver(), *(f"n{number}.test" for number in range(1000)))
+            == [["192.0.2.1"]] * 1000
+        )
+    questions = Counter(asked.port for asked in server.asked)
+    assert sum(questions.values()) == 1000
+    assert max(questions.values()) <= 200

@@ -40,7 +40,7 @@ class Cache:
         if entry[0] < time.monotonic():
             del self._answers[key]
             return None
-        return Answer._make(entry[1])
+        return Answer(*entry[1])
 
     def put(self, key: _Key, answer: Answer) -> None:
         """Keep an answer for its time to live."""

@@ -59,6 +59,7 @@ class Engine:
         self._lookups: dict[tuple[bytes, int], Lookup] = {}
         #: Whether it must not be used any more.
         self.is_closed = False
+        _every.add(self)
 
     def look_up(self, name: Name, family: int) -> Outcome | Lookup:
         """Find the addresses of a name.
@@ -86,12 +87,6 @@ class Engine:
         if self._client is not None:
             self._client.close()
 
-    def abandon(self) -> None:
-        """Be the parent's, in a child of ``os.fork``: what is under way is answered there."""
-        self.is_closed = True
-        if self._client is not None:
-            self._client.abandon()
-
     # lookup.Surroundings
 
     def sources(self) -> tuple[Source, ...]:
@@ -111,7 +106,7 @@ class Engine:
 
     def _new_client(self, conf: ResolvConf) -> DnsClient:
         settings = self._settings
-        return DnsClient(
+        client = DnsClient(
             self.loop,
             settings.servers or servers_of(conf.nameservers),
             settings.timeout or _waits(conf),
@@ -120,6 +115,8 @@ class Engine:
             rotate="rotate" in conf.options,
             use_vc="use-vc" in conf.options,
         )
+        _clients.add(client)
+        return client
 
     def order(self, addresses: tuple[str, ...]) -> tuple[str, ...]:
         """See `Surroundings.order`."""
@@ -147,6 +144,9 @@ def _waits(conf: ResolvConf) -> tuple[float, ...]:
 
 
 _engines: weakref.WeakKeyDictionary[Any, dict[Settings, Engine]] = weakref.WeakKeyDictionary()
+# Those too that have been replaced, and still have something under way.
+_every: weakref.WeakSet[Engine] = weakref.WeakSet()
+_clients: weakref.WeakSet[DnsClient] = weakref.WeakSet()
 
 
 def engine_of(loop: Any, as_loop: Callable[[Any], Loop], settings: Settings) -> Engine:
@@ -180,10 +180,11 @@ def _close_those_of_closed_loops() -> None:
 
 
 def _discard_all() -> None:
-    """Discard all engines in a child of ``os.fork``: the sockets are the parent's."""
-    for engines in _engines.values():
-        for engine in engines.values():
-            engine.abandon()
+    """Discard all engines in a child of ``os.fork``: what is under way is the parent's."""
+    for engine in list(_every):
+        engine.is_closed = True
+    for client in list(_clients):
+        client.abandon()
     _engines.clear()
 
 
