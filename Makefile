@@ -9,6 +9,8 @@
 #   make test-all             the tests on every Python found, on the oldest and the newest dependencies
 #   make canary               the quick tests with the pre-releases of everything underneath
 #   make test-gui             real dialogs of Qt and GTK; installs both, on a Debian
+#   make test-browser         the demo in a real browser; installs Chromium, on a Debian
+#   make demo-screenshots     the same for the documentation: its pictures, made anew
 #   make test-apps            well-known applications, from the wheel; installs them, on a Debian
 #   make apps-docs            the same for the documentation: its table of applications, made anew
 #   make test-dns             names asked of nsd, unbound and dnsmasq, beside getaddrinfo; installs them, on a Debian
@@ -47,7 +49,7 @@ SCHEDULES ?= 1000000
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test test-apps apps-docs test-await test-quick test-dns test-gui test-upstream pythons canary check lint types imports fragments engine test-all fuzz faults simulate coverage bench bench-docs bench-apps bench-workers bench-dns docs clean
+.PHONY: demo demo-screenshots test test-browser test-apps apps-docs test-await test-quick test-dns test-gui test-upstream pythons canary check lint types imports fragments engine test-all fuzz faults simulate coverage bench bench-docs bench-apps bench-workers bench-dns docs clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "triloop needs Python 3.10 or later; set PYTHON=...")'
@@ -76,11 +78,20 @@ test-gui: $(STAMP)
 	.ci/gui $(BIN)/python
 	xvfb-run --auto-servernum $(BIN)/python -m pytest -n 0 $(PYTEST_ARGS) tests/gui
 
+test-browser: $(STAMP)
+	.ci/browser $(BIN)/python
+	$(BIN)/python -m pytest -n 0 $(PYTEST_ARGS) tests/browser
+
+demo-screenshots: $(STAMP)
+	.ci/browser $(BIN)/python
+	TRILOOP_SCREENSHOTS=docs/_static/demo $(BIN)/python -m pytest -n 0 tests/browser
+
 # From the wheel, as users have it. Beside the applications: what Twisted, pytest and Jupyter start by
 # a name that the wheel has to bring, and all programs that the documentation shows.
 FROM_WHEEL := tests/apps tests/migration tests/test_docs.py tests/interop/test_command_line.py \
   tests/interop/test_jupyter.py tests/interop/test_pytest_plugin.py \
-  tests/interop/test_reactors_by_name.py tests/interop/test_testing_recipes.py
+  tests/interop/test_reactors_by_name.py tests/interop/test_run_like_python.py \
+  tests/interop/test_testing_recipes.py
 
 test-apps:
 	.ci/apps

@@ -10,12 +10,20 @@ project = "triloop"
 author = "The triloop maintainers"
 release = version = installed_version("triloop")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "lifecycle_table"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "lifecycle_table",
+    "unreleased",
+]
 exclude_patterns = ["_build"]
 
 html_theme = "furo"
-html_title = "triloop"
+html_title = f"triloop {version}"
 html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_copyright = False
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3

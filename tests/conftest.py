@@ -35,7 +35,7 @@ for number, default in (
 
 
 #: Lanes of their own: they need more than the rest, and are collected only if they are named.
-LANES = ("tests/apps", "tests/gui")
+LANES = ("tests/apps", "tests/browser", "tests/gui")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
