@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["LifecycleTable", "setup"]
 
 _HEAD = ("call", "in the states", "leads to")
-_WIDTHS = (26, 40, 34)
+_WIDTHS = (34, 36, 30)
 
 
 class LifecycleTable(Directive):
