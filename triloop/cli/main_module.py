@@ -155,7 +155,10 @@ def _hide_frames_above(problem: BaseException) -> None:
     def show(
         kind: type[BaseException], value: BaseException, traceback: TracebackType | None
     ) -> None:
-        hook(kind, value.with_traceback(own) if value is problem else value, own or traceback)
+        if value is problem:
+            hook(kind, value.with_traceback(own), own)
+        else:
+            hook(kind, value, traceback)
 
     sys.excepthook = show
 
