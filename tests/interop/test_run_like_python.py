@@ -96,7 +96,8 @@ def run(start: Sequence[str], program: Sequence[str], folder: Path) -> tuple[int
         text=True,
         timeout=PATIENCE,
         cwd=folder,
-        input="import sys\nprint(sys.argv, __name__)\n1 / 0\n",
+        input="import sys\ndef f(x: 1 + 1): pass\n"
+        "print(sys.argv, __name__, f.__annotations__)\n1 / 0\n",
     )
     return done.returncode, done.stdout, done.stderr
 

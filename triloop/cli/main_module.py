@@ -38,7 +38,7 @@ def run_script(path: str, arguments: list[str]) -> None:
     sys.argv = [path, *arguments]
     if path == "-":
         _set_first_path("")
-        _run(lambda: (compile(sys.stdin.read(), "<stdin>", "exec"), {}))
+        _run(lambda: (compile(sys.stdin.read(), "<stdin>", "exec", dont_inherit=True), {}))
         return
     place = Path(path).absolute()
     if place.is_dir() or zipfile.is_zipfile(place):
