@@ -179,7 +179,7 @@ BENCH_DOCS := docs/_static/benchmarks
 bench-docs: $(BENCH_STAMP)
 	mkdir -p $(BENCH_DOCS)
 	$(BIN)/python -m benchmarks --rounds 3 --passes 2 $(BENCH_ARGS) --readme README.md \
-	  --json $(BENCH_DOCS)/results.json --svg $(BENCH_DOCS) --markdown $(BENCH_DOCS)/results.md
+	  --awaits $(BENCH_DOCS)/awaits.md --json $(BENCH_DOCS)/results.json --svg $(BENCH_DOCS) --markdown $(BENCH_DOCS)/results.md
 
 bench-apps: $(BENCH_STAMP)
 	$(BIN)/python -m benchmarks --suite applications --rounds 5 --passes 1 $(BENCH_ARGS) \

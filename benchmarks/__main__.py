@@ -15,16 +15,19 @@ from benchmarks.charts import write_charts
 from benchmarks.contenders import is_installed
 from benchmarks.jobs import BARE, JOBS, QUICK_POINTS, SUITES, Job, Point
 from benchmarks.measure import Plan, measure
-from benchmarks.pages import listing, page, with_figures
+from benchmarks.pages import awaits, listing, page, with_figures
 from benchmarks.report import tables
 from benchmarks.results import Results
 
 _FULL = Plan(seconds=0.2, passes=3, rounds=5)
-_QUICK = Plan(seconds=0.05, passes=3, rounds=1)
+_QUICK = Plan(seconds=0.05, passes=1, rounds=1)
 
 
 def main() -> int:
-    """Measure, or read results; print and write them. Returns 1 when ``--targets`` missed one."""
+    """Measure, or read results; print and write them.
+
+    Returns 1 when a contender failed, or ``--targets`` missed one.
+    """
     options = _parse()
     if options.read:
         results = Results.from_json(json.loads(options.read.read_text()))
@@ -37,7 +40,7 @@ def main() -> int:
     if verdicts:
         sys.stdout.write("\n" + targets.table(verdicts))
     missed = not all(verdict.holds for verdict in verdicts)
-    return int(options.targets and missed)
+    return int(bool(results.failures) or (options.targets and missed))
 
 
 def _write(results: Results, options: argparse.Namespace) -> None:
@@ -48,6 +51,9 @@ def _write(results: Results, options: argparse.Namespace) -> None:
         names = [os.path.relpath(chart, options.markdown.parent) for chart in charts]
         loops = options.suite == "loops"
         options.markdown.write_text(page(results, names) if loops else listing(results))
+    table = awaits(results)
+    if options.awaits and table:
+        options.awaits.write_text(table)
     if options.readme:
         text = options.readme.read_text("utf-8")
         options.readme.write_text(with_figures(text, results), "utf-8")
@@ -74,6 +80,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="a file for all samples")
     parser.add_argument("--svg", type=Path, help="a directory for the charts")
     parser.add_argument("--markdown", type=Path, help="a file for tables and --svg charts")
+    parser.add_argument("--awaits", type=Path, help="a file for the table of the awaits")
     parser.add_argument("--readme", type=Path, help="a README whose figures are replaced")
     return parser.parse_args()
 

@@ -22,6 +22,8 @@ _WARM_UP = 0.05
 #: How many times longer a program that measures itself runs: full garbage collections are a part of
 #: the cost, and have to happen within the measurement.
 _WORK_LONGER = 4
+#: Seconds until a program that measures itself is given up.
+_PATIENCE = 60
 _IMPORTS = {EPOLL: "tornado.ioloop, twisted.internet.reactor", TORNADO: "triloop"}
 _NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 _TIMED_IMPORT = """
@@ -57,8 +59,9 @@ def measure(jobs: list[Job], plan: Plan, tell: Callable[[str], None]) -> Results
             # Each round begins with another contender.
             turned = number % len(job.contenders)
             contenders = job.contenders[turned:] + job.contenders[:turned]
-            way = _WAYS.get(job.kind, _measure_servers)
-            way(job, contenders, plan, server_core, results)
+            with results.attempt(job.name):
+                way = _WAYS.get(job.kind, _measure_servers)
+                way(job, contenders, plan, server_core, results)
     return results
 
 
@@ -74,11 +77,9 @@ def _measure_servers(
             # crowd shows what it takes.
             passes = 1 if job.fresh or point.idle else plan.passes
             for server in servers * passes:
-                try:
-                    one = _serve(server, job.kind, point, plan.seconds)
-                except Exception as problem:
-                    raise RuntimeError(f"{server.contender}, {job.name}, {point}") from problem
-                results.add(Key(job.name, server.contender, point), one)
+                key = Key(job.name, server.contender, point)
+                with results.attempt(str(key)):
+                    results.add(key, _serve(server, job.kind, point, plan.seconds))
 
 
 def _visit(server: Server, kind: str) -> None:
@@ -135,8 +136,10 @@ def _measure_workers(
         servers = [Server("benchmarks.workers", o, job.name, str(p.workers)) for o, p in loads]
         with started(servers, None):
             for server, (one, point) in [*zip(servers, loads, strict=True)] * plan.passes:
-                found = _serve(server, job.kind, point, plan.seconds * _WORK_LONGER)
-                results.add(Key(job.name, one, point), found)
+                key = Key(job.name, one, point)
+                with results.attempt(str(key)):
+                    found = _serve(server, job.kind, point, plan.seconds * _WORK_LONGER)
+                    results.add(key, found)
     finally:
         os.sched_setaffinity(0, here)
 
@@ -152,8 +155,10 @@ def _measure_clients(
                 load = []
             for contender in contenders * plan.passes:
                 where = [contender, str(port), str(point.size)]
-                one = _measured([sys.executable, "-m", module, *where, *load], core)
-                results.add(Key(job.name, contender, point), one)
+                key = Key(job.name, contender, point)
+                with results.attempt(str(key)):
+                    one = _measured([sys.executable, "-m", module, *where, *load], core)
+                    results.add(key, one)
 
 
 def _measure_work(
@@ -161,8 +166,9 @@ def _measure_work(
 ) -> None:
     do = _import if job.name == "import" else _work
     for contender in contenders * plan.passes:
-        one = do(contender, job.name, plan.seconds * _WORK_LONGER, core)
-        results.add(Key(job.name, contender, job.points[0]), one)
+        key = Key(job.name, contender, job.points[0])
+        with results.attempt(str(key)):
+            results.add(key, do(contender, job.name, plan.seconds * _WORK_LONGER, core))
 
 
 #: All kinds of jobs but servers under load.
@@ -199,7 +205,7 @@ def _output(command: list[str], core: int) -> str:
         stdout=subprocess.PIPE,
         check=True,
         text=True,
-        timeout=300,
+        timeout=_PATIENCE,
         env={name: value for name, value in os.environ.items() if name != _NO_BYTECODE},
     )
     return done.stdout

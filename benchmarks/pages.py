@@ -21,7 +21,7 @@ from benchmarks.report import describe
 from benchmarks.results import Key, Results
 from benchmarks.targets import Verdict, described, judge, missed
 
-__all__ = ["listing", "page", "with_figures"]
+__all__ = ["awaits", "listing", "page", "with_figures"]
 
 _LEGEND = """\
 Microseconds of CPU time for a request, or for an operation where there are no connections; in
@@ -66,9 +66,10 @@ def _source(results: Results) -> str:
 
 def _missed(results: Results, verdicts: list[Verdict]) -> str:
     found = missed(verdicts)
+    failed = "".join(f"- failed: {failure}\n" for failure in results.failures)
     count = f"{len(found)} of {len(verdicts)} targets are missed"
     if not found:
-        return f"{count}."
+        return f"{count}.\n\n{failed}"
     head = ("job", "ours", "µs", "against", "µs", "ratio", "bar", "beyond it by")
     rows = (
         [
@@ -82,7 +83,8 @@ def _missed(results: Results, verdicts: list[Verdict]) -> str:
         ]
         for verdict in found
     )
-    return f"{count}, the farthest first.\n\n{_table(head, rows, left=(0, 1, 3))}"
+    table = _table(head, rows, left=(0, 1, 3))
+    return f"{count}, the farthest first.\n\n{failed}\n{table}"
 
 
 def _targets(verdicts: list[Verdict]) -> str:
@@ -170,6 +172,37 @@ def _table(head: Iterable[str], rows: Iterable[list[str]], left: tuple[int, ...]
     names = list(head)
     line = ["---" if column in left else "---:" for column in range(len(names))]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [names, line, *rows])
+
+
+# -- what an await costs ------------------------------------------------------------------------
+
+_AWAITS = {
+    "await-future": "a Future, natively",
+    "await-asFuture": "a Deferred, by Twisted's `asFuture`",
+    "await-as_future": "a Deferred, by `as_future`",
+    "await-wait": "a Deferred, by `wait`",
+    "await-deferred": "a Deferred as it is, with `await_anything()`",
+    "await-fromFuture": "a Future, by Twisted's `fromFuture` and `wait`",
+    "await-as_deferred": "a Future, by `as_deferred` and `wait`",
+}
+
+
+def awaits(results: Results) -> str:
+    """A table of its own for the awaits, in words; empty where they were not measured.
+
+    Args:
+        results: What was measured.
+    """
+    measured = {key.contender for key in results.samples if key.job in _AWAITS}
+    names = [name for name in CONTENDERS if name in measured]
+    found = {
+        what: [results.median(Key(job, name, Point())) for name in names]
+        for job, what in _AWAITS.items()
+    }
+    rows = (
+        [what, *(f"{one.cpu:.1f}" if one else "" for one in ones)] for what, ones in found.items()
+    )
+    return _table(("", *names), rows, left=(0,)) + "\n" if names else ""
 
 
 # -- the README ---------------------------------------------------------------------------------

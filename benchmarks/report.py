@@ -31,6 +31,7 @@ def tables(results: Results) -> str:
         spreads = (results.spread(Key(job.name, name, point)) for name, *_ in rows)
         lines = (_line(*row, spread) for row, spread in zip(rows, spreads, strict=True))
         parts.append("\n".join(["", head, *lines]))
+    parts += [f"FAILED: {failure}" for failure in results.failures]
     return "\n".join(parts) + "\n"
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import platform
 import statistics
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -49,6 +50,9 @@ class Key:
     contender: str
     point: Point
 
+    def __str__(self) -> str:
+        return ", ".join(filter(None, [self.job, self.contender, str(self.point)]))
+
 
 def sample(cpu_ns: float, seconds: float, latencies: list[float], memory: float) -> Sample:
     """The sample of a load that was served."""
@@ -71,6 +75,15 @@ class Results:
     machine: dict[str, str]
     seconds: float
     samples: dict[Key, list[Sample]] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def attempt(self, what: str) -> Iterator[None]:
+        """Go on after an error, with what else is to be measured; :attr:`failures` has it."""
+        try:
+            yield
+        except Exception as problem:  # noqa: BLE001 - a contender may fail in any way
+            self.failures.append(f"{what}: {problem!r}")
 
     def add(self, key: Key, one: Sample) -> None:
         """Keep the sample of one more round."""
@@ -94,6 +107,7 @@ class Results:
         return {
             "machine": self.machine,
             "seconds": self.seconds,
+            "failures": self.failures,
             "results": [
                 {**asdict(key), "samples": [asdict(one) for one in rounds]}
                 for key, rounds in self.samples.items()
@@ -103,7 +117,7 @@ class Results:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Results:
         """Read the result of :meth:`as_json`."""
-        results = cls(data["machine"], data["seconds"])
+        results = cls(data["machine"], data["seconds"], failures=data.get("failures", []))
         for entry in data["results"]:
             key = Key(entry["job"], entry["contender"], Point(**entry["point"]))
             results.samples[key] = [Sample(**one) for one in entry["samples"]]

@@ -180,6 +180,17 @@ def test_one_table_has_every_cell() -> None:
             assert found == set(job.contenders)
 
 
+def test_awaits_have_a_table_in_words() -> None:
+    results = Results(MACHINE, 1.0)
+    assert pages.awaits(results) == ""
+    for job in JOBS:
+        if job.name.startswith("await-"):
+            results.add(Key(job.name, job.contenders[0], Point()), Sample(4.5, 1.0, 1.0))
+    rows = pages.awaits(results).splitlines()
+    assert len(rows) == 2 + len(results.samples)
+    assert rows[2] == "| a Future, natively | 4.5 |"
+
+
 def test_readme_says_what_was_measured() -> None:
     """`make bench-docs` writes both."""
     read = ROOT / "docs/_static/benchmarks/results.json"
@@ -188,3 +199,18 @@ def test_readme_says_what_was_measured() -> None:
     assert pages.with_figures(readme, results) == readme
     results.samples[Key("twisted-echo", TORNADO, BUSY)] = [Sample(1.0, 1.0, 1.0)]
     assert pages.with_figures(readme, results) != readme
+
+
+def test_a_contender_that_fails_does_not_end_the_run(tmp_path: Path) -> None:
+    results = Results(MACHINE, 1.0)
+    key = Key("twisted-echo", TORNADO, BUSY)
+    with results.attempt(str(key)):
+        raise ConnectionError("the server closed a connection")
+    results.add(Key("twisted-echo", EPOLL, BUSY), Sample(10.0, 1.0, 1.0))
+    assert "failed: twisted-echo, TornadoReactor, 50 connections" in pages.page(results, [])
+    read = tmp_path / "results.json"
+    read.write_text(json.dumps(results.as_json()))
+    command = [sys.executable, "-m", "benchmarks", "--read", str(read)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "FAILED: twisted-echo, TornadoReactor, 50 connections, 1 KiB: Conn" in ended.stdout
