@@ -49,8 +49,9 @@ __all__ = ["MAX_ROUNDS", "TURN_BUDGET", "Embedding", "State", "check_turn_budget
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
 
-#: Rounds a guest may take in one turn while it has work ready.
-MAX_ROUNDS = 16
+#: Rounds a guest may take in one turn while it has work ready: short ones, which cost hardly more
+#: than a pass of the host's.
+MAX_ROUNDS = 64
 #: Seconds after which a turn starts no further round, unless the application sets another budget.
 #: The host's own I/O waits that long, plus one round: a guest that always has work delays it no
 #: more than one more callback of the host's would.
@@ -192,7 +193,9 @@ class Embedding:
             started = self._clock()
             turn()
             delay = deadline()
-            while delay == 0 and self._may_go_on(started, rounds):
+            while delay == 0 and self.turning and self._attached and rounds < self._max_rounds:
+                if self._clock() - started >= self._turn_budget:
+                    break
                 turn()
                 delay = deadline()
                 rounds += 1
@@ -202,15 +205,6 @@ class Embedding:
             self.host.interrupt(reason)
         else:
             self._end_turn(delay)
-
-    def _may_go_on(self, started: float, rounds: int) -> bool:
-        """Whether the present turn may have one more round."""
-        return (
-            self.turning
-            and self._attached
-            and rounds < self._max_rounds
-            and self._clock() - started < self._turn_budget
-        )
 
     def _suspended(self) -> bool:
         """Suspend the turn for the nested loop that calls; False where the guest cannot do that.

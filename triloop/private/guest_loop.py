@@ -8,19 +8,29 @@ from __future__ import annotations
 import asyncio
 import heapq
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from triloop.private.cpython import SelectorLoop
+from triloop.private.cpython import SelectorLoop, TimerHandle
+
+if TYPE_CHECKING:
+    from contextvars import Context
+
+    from typing_extensions import Unpack
+
+    from triloop.private.cpython import Arguments, Callback
 
 if TYPE_CHECKING or sys.platform == "linux":
     from select import EPOLLIN, EPOLLOUT
 
     _NOT_IN, _NOT_OUT = ~EPOLLIN, ~EPOLLOUT
 
-__all__ = ["GuestLoop", "hide_frame", "mark_scheduled"]
+__all__ = ["GuestLoop", "hide_frame"]
 
-#: ``mark_scheduled(timer, True)`` marks a timer as in the heap. It is C code: no frame is made.
-mark_scheduled: Any = asyncio.TimerHandle._scheduled.__set__  # type: ignore[attr-defined]
+
+class _Turns(Protocol):
+    """What gives the loop its turns."""
+
+    turning: bool
 
 
 class GuestLoop(SelectorLoop):
@@ -29,6 +39,8 @@ class GuestLoop(SelectorLoop):
     On Linux its selector gives what epoll has found as it is, and has the keys by descriptor as
     ``keys``.
     """
+
+    _embedding: _Turns
 
     def poller_fileno(self) -> int:
         """The descriptor of the loop's own epoll or kqueue."""
@@ -51,6 +63,29 @@ class GuestLoop(SelectorLoop):
     def turn(self) -> None:
         """Do one iteration of CPython's own."""
         self._run_once()
+
+    def scheduled_outside(self) -> None:
+        """Something was scheduled outside of a turn; a subclass wakes its host."""
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callback[Unpack[Arguments]],
+        *args: Unpack[Arguments],
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """See :meth:`asyncio.loop.call_at`."""
+        handle: Any
+        if self._debug or self._closed or when is None:
+            handle = super().call_at(when, callback, *args, context=context)
+            hide_frame(handle)
+        else:
+            handle = TimerHandle(when, callback, args, self, context)
+            heapq.heappush(self._scheduled, handle)
+            handle._scheduled = True
+        if not self._embedding.turning:
+            self.scheduled_outside()
+        return handle  # type: ignore[no-any-return]
 
     if TYPE_CHECKING or sys.platform == "linux":
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 import socket
 import sys
 import threading
@@ -24,14 +23,13 @@ from triloop.default_loop import nested_loops
 from triloop.embedding import TURN_BUDGET, Embedding, check_turn_budget
 from triloop.origins import warn
 from triloop.private.cpython import (
-    TimerHandle,
     leave_current_task,
     put_back_task,
     running_loop,
     set_aside_task,
     set_running_loop,
 )
-from triloop.private.guest_loop import hide_frame, mark_scheduled
+from triloop.private.guest_loop import hide_frame
 from triloop.process.loop_signals import SharedSignals
 from triloop.registry import deciding
 from triloop.states import Lifecycle, State
@@ -86,6 +84,7 @@ class ReactorEventLoop(ResolvingLoop):
 
     #: Closed until the reactor is accepted: ``close`` and garbage collection read this.
     _closed = True
+    _embedding: Embedding
 
     def __init__(self, reactor: Any = None, *, turn_budget: float = TURN_BUDGET) -> None:
         self._embed = partial(Embedding, turn_budget=check_turn_budget(turn_budget))
@@ -305,31 +304,14 @@ class ReactorEventLoop(ResolvingLoop):
             handle = asyncio.Handle(callback, args, self, context)
             self._ready.append(handle)
         if not self._embedding.turning:
-            if self._thread_id is None and running_loop() not in {None, self}:
-                self._warn_of_running_loop()
-            self._embedding.wake()
+            self.scheduled_outside()
         return handle
 
-    def call_at(
-        self,
-        when: float,
-        callback: Callback[Unpack[Arguments]],
-        *args: Unpack[Arguments],
-        context: Context | None = None,
-    ) -> asyncio.TimerHandle:
-        """See :meth:`asyncio.loop.call_at`."""
-        if self._debug or self._closed or when is None:
-            handle = super().call_at(when, callback, *args, context=context)
-            hide_frame(handle)
-        else:
-            handle = TimerHandle(when, callback, args, self, context)
-            heapq.heappush(self._scheduled, handle)
-            mark_scheduled(handle, True)
-        if not self._embedding.turning:
-            if self._thread_id is None and running_loop() not in {None, self}:
-                self._warn_of_running_loop()
-            self._embedding.wake()
-        return handle
+    def scheduled_outside(self) -> None:
+        """Wake the host: something was scheduled outside of a turn."""
+        if self._thread_id is None and running_loop() not in {None, self}:
+            self._warn_of_running_loop()
+        self._embedding.wake()
 
     def _warn_of_running_loop(self) -> None:
         if self._is_warned or will_run(self._reactor):
