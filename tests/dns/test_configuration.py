@@ -112,6 +112,9 @@ NSSWITCH = [
     "hosts: dns [!UNAVAIL=return] files\n",
     "hosts: dns [NOTFOUND=return UNAVAIL=continue] files\n",
     "hosts: dns [!NOTFOUND=return] files\n",
+    "hosts: files [SUCCESS=continue] dns\n",
+    "hosts: dns [NOTFOUND=return SUCCESS=continue] files\n",
+    "hosts: dns files [SUCCESS=continue]\n",
 ]
 
 

@@ -155,13 +155,17 @@ def test_unset_options_stay_unset() -> None:
             "hosts: dns [!SUCCESS=return NOTFOUND=continue] files\n",
             ["dns tryagain unavail", "files"],
         ),
-        ("hosts: files [SUCCESS=continue] dns\n", ["files", "dns"]),
+        ("hosts: files [SUCCESS=continue] dns\n", ["files success", "dns"]),
+        ("hosts: files [SUCCESS=merge NOTFOUND=merge] dns\n", ["files", "dns"]),
         ("hosts: resolve [!UNAVAIL=return] dns\n", ["files", "dns"]),
     ],
 )
 def test_the_sources_of_hosts(text: str, expected: list[str]) -> None:
     found = parse_nsswitch(text.encode())
-    assert [" ".join([source.name, *sorted(source.ends_with)]) for source in found] == expected
+    # Of each source, what is otherwise than usual: a success ends a lookup, a failure does not.
+    assert [
+        " ".join([source.name, *sorted(source.ends_with ^ {"success"})]) for source in found
+    ] == expected
 
 
 # -- hosts --------------------------------------------------------------------------------------

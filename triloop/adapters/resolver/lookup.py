@@ -13,7 +13,13 @@ from triloop.adapters.resolver.errors import NO_DATA
 from triloop.adapters.resolver.hosts_source import HostsSource
 from triloop.adapters.resolver.loop import Loop
 from triloop.adapters.resolver.names import MAX_NAME, Name
-from triloop.adapters.resolver.nsswitch import NOT_FOUND, TRY_AGAIN, UNAVAILABLE, Source
+from triloop.adapters.resolver.nsswitch import (
+    NOT_FOUND,
+    SUCCESS,
+    TRY_AGAIN,
+    UNAVAILABLE,
+    Source,
+)
 from triloop.adapters.resolver.question import SILENCE, Question
 from triloop.adapters.resolver.resolv_conf import ResolvConf
 from triloop.adapters.resolver.wire import NOERROR, NXDOMAIN, Answer
@@ -88,9 +94,9 @@ class Lookup:
     """
 
     __slots__ = (
-        "_code",
         "_ends_with",
         "_engine",
+        "_latest",
         "_search",
         "_sources",
         "family",
@@ -110,7 +116,8 @@ class Lookup:
         self._engine = engine
         self._sources = iter(engine.sources())
         self._ends_with: frozenset[str] = frozenset()
-        self._code: int = socket.EAI_NONAME
+        # What came of the source that was asked last.
+        self._latest: Outcome = _NOT_IN_HOSTS
         self._search: _Search | None = None
 
     def start(self) -> None:
@@ -120,11 +127,11 @@ class Lookup:
             goes_on = self._ask_dns() if source.name == "dns" else self._look_into_hosts()
             if not goes_on:
                 return
-        self.finish(Failure(self._code))
+        self.finish(self._latest)
 
     def _goes_on(self, failure: Failure, status: str) -> bool:
         """Note a source's failure; False if that ends the lookup."""
-        self._code = failure.code
+        self._latest = failure
         if failure.error is not None or status in self._ends_with:
             self.finish(failure)
             return False
@@ -177,8 +184,13 @@ class Lookup:
         return False
 
     def found(self, addresses: tuple[str, ...]) -> None:
-        """Finish with addresses."""
-        self.finish(addresses if len(addresses) == 1 else self._engine.order(addresses))
+        """Finish with the addresses that a source has, unless the next one is to be asked."""
+        self._search = None
+        self._latest = addresses if len(addresses) == 1 else self._engine.order(addresses)
+        if SUCCESS in self._ends_with:
+            self.finish(self._latest)
+        else:
+            self.start()
 
     def not_found(self, failure: Failure, status: str) -> None:
         """Go on to the next source, or finish with the error: DNS has no address."""

@@ -5,11 +5,20 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["DEFAULT_SOURCES", "NOT_FOUND", "TRY_AGAIN", "UNAVAILABLE", "Source", "parse_nsswitch"]
+__all__ = [
+    "DEFAULT_SOURCES",
+    "NOT_FOUND",
+    "SUCCESS",
+    "TRY_AGAIN",
+    "UNAVAILABLE",
+    "Source",
+    "parse_nsswitch",
+]
 
-#: How a source may fail: it has no such name, it does not answer, it has a temporary failure.
-NOT_FOUND, UNAVAILABLE, TRY_AGAIN = "notfound", "unavail", "tryagain"
-_STATUSES = frozenset((NOT_FOUND, UNAVAILABLE, TRY_AGAIN))
+#: What may become of asking a source: it has addresses, it has no such name, it does not answer, it
+#: has a temporary failure.
+SUCCESS, NOT_FOUND, UNAVAILABLE, TRY_AGAIN = "success", "notfound", "unavail", "tryagain"
+_STATUSES = frozenset((SUCCESS, NOT_FOUND, UNAVAILABLE, TRY_AGAIN))
 
 
 class Source(NamedTuple):
@@ -17,11 +26,11 @@ class Source(NamedTuple):
 
     Attributes:
         name: ``files`` or ``dns``.
-        ends_with: After which failures of this source no other one is asked.
+        ends_with: With which of these no other source is asked.
     """
 
     name: str
-    ends_with: frozenset[str] = frozenset()
+    ends_with: frozenset[str] = frozenset((SUCCESS,))
 
 
 DEFAULT_SOURCES = (Source("files"), Source("dns"))
@@ -31,7 +40,7 @@ def parse_nsswitch(content: bytes) -> tuple[Source, ...]:
     """Read the ``hosts`` line of an nsswitch.conf(5).
 
     ``resolve`` stands for what the daemon of that name does: the hosts file, then DNS. Other
-    services are ignored, and what is to be done after a success.
+    services and actions are ignored.
 
     Returns:
         The sources in their order.
@@ -56,8 +65,11 @@ def _sources(services: str) -> list[Source]:
 
 
 def _ends_with(actions: str) -> frozenset[str]:
-    ends: frozenset[str] = frozenset()
+    ends: frozenset[str] = frozenset((SUCCESS,))
     for but, status, action in re.findall(r"(!?)\s*(\w+)\s*=\s*(\w+)", actions.lower()):
         named = _STATUSES - {status} if but else _STATUSES & {status}
-        ends = ends | named if action == "return" else ends - named
+        if action == "return":
+            ends = ends | named
+        elif action == "continue":
+            ends = ends - named
     return ends
