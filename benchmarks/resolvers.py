@@ -243,8 +243,11 @@ def _measure(contenders: Sequence[str], rounds: int) -> dict[tuple[str, str], di
                 done = subprocess.run(
                     [*command, "--one", contender, job], check=False, capture_output=True
                 )
-                if done.returncode == 0:  # some give up when thousands are asked at once
+                if done.returncode == 0:
                     samples.setdefault((contender, job), []).append(json.loads(done.stdout))
+                else:  # some give up when thousands are asked at once
+                    reason = (done.stderr.decode().splitlines() or ["no reason"])[-1]
+                    sys.stderr.write(f"{contender}, {job}: {reason}\n")
     return {
         key: {name: statistics.median(one[name] for one in found) for name in found[0]}
         for key, found in samples.items()
@@ -257,7 +260,7 @@ def _table(results: dict[tuple[str, str], dict[str, float]]) -> str:
     for contender in dict.fromkeys(contender for contender, _ in results):
         found = [results.get((contender, job)) for job in JOBS]
         cells = [f"{one['rate']:,.0f}, {one['cpu']:.0f}" if one else "-" for one in found]
-        sockets = max(one["sockets"] for one in found[:2] if one)
+        sockets = max((one["sockets"] for one in found[:2] if one), default=0)
         lines.append(f"| {contender} | " + " | ".join(cells) + f" | {sockets:.0f} |")
     return "\n".join(lines) + "\n"
 
