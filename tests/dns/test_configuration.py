@@ -102,6 +102,7 @@ def test_odd_lines_of_resolv_conf(text: str, machine: Machine, files: str) -> No
 NSSWITCH = [
     "",
     "hosts : files dns\n",
+    "hosts dns\n",
     "hosts: files # dns\n",
     "hosts: dns\nhosts: files\n",
     "hosts: files dns files\n",
@@ -133,6 +134,8 @@ def test_actions_and_odd_lines_of_nsswitch_conf(text: str, machine: Machine) -> 
         ("LOCALDOMAIN", "other.test\nzone.test"),
         ("RES_OPTIONS", "ndots:0"),
         ("RES_OPTIONS", "no-aaaa junk"),
+        ("RES_OPTIONS", "no-aaaa-junk"),
+        ("RES_OPTIONS", "no_aaaa no_tld_query"),
     ],
 )
 def test_variables(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import socket
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.unit.resolver.messages import QUESTION, A, message, record, wire
 from triloop.adapters.resolver.channel import Channel, Noise
 from triloop.adapters.resolver.servers import Server
+from triloop.adapters.resolver.udp import UdpChannel
 
 if TYPE_CHECKING:
     from triloop.adapters.resolver.channel import Asked
@@ -128,3 +131,22 @@ def test_a_server_is_known_to_know_edns_by_its_answers(channel: OpenChannel) -> 
     assert server.knows_edns is True
     assert channel.hear(channel.ask(without))
     assert server.knows_edns is True
+
+
+def test_many_answers_at_once_do_not_hold_up_the_loop() -> None:
+    questions = [Question() for _ in range(150)]
+    loop: Any = SimpleNamespace(watch=lambda fd, read: SimpleNamespace(cancel=lambda: None))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        channel = UdpChannel(loop, Server(server.getsockname()), Noise(), lambda _: None)
+        for question in questions:
+            channel.send(question)
+            sent, asker = server.recvfrom(4096)
+            answers = (record(QUESTION, A, b"\x0a\1\2\3"),)
+            server.sendto(message(NAME, A, answers, number=sent[:2]), asker)
+        heard = []
+        for _ in range(3):
+            channel.read()
+            heard.append(sum(question.told == ["answered"] for question in questions))
+        channel.close()
+    assert heard == [64, 128, 150]

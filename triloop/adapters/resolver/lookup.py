@@ -7,19 +7,13 @@ import socket
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
+from triloop.adapters.resolver import nsswitch
 from triloop.adapters.resolver.client import DnsClient
 from triloop.adapters.resolver.deadlines import Queue
 from triloop.adapters.resolver.errors import NO_DATA
 from triloop.adapters.resolver.hosts_source import HostsSource
 from triloop.adapters.resolver.loop import Loop
 from triloop.adapters.resolver.names import MAX_NAME, Name
-from triloop.adapters.resolver.nsswitch import (
-    NOT_FOUND,
-    SUCCESS,
-    TRY_AGAIN,
-    UNAVAILABLE,
-    Source,
-)
 from triloop.adapters.resolver.question import SILENCE, Question
 from triloop.adapters.resolver.resolv_conf import ResolvConf
 from triloop.adapters.resolver.wire import NOERROR, NXDOMAIN, Answer
@@ -68,7 +62,7 @@ class Surroundings(Protocol):
     hosts: HostsSource
     loop: Loop
 
-    def sources(self) -> tuple[Source, ...]:
+    def sources(self) -> tuple[nsswitch.Source, ...]:
         """Where to look, in order."""
 
     def dns(self) -> tuple[DnsClient, ResolvConf]:
@@ -149,7 +143,7 @@ class Lookup:
         if found:
             self.found(tuple(found))
             return False
-        return self._goes_on(_NOT_IN_HOSTS, NOT_FOUND)
+        return self._goes_on(_NOT_IN_HOSTS, nsswitch.NOT_FOUND)
 
     def _hosts_read(self) -> None:
         if self._look_into_hosts():
@@ -187,7 +181,7 @@ class Lookup:
         """Finish with the addresses that a source has, unless the next one is to be asked."""
         self._search = None
         self._latest = addresses if len(addresses) == 1 else self._engine.order(addresses)
-        if SUCCESS in self._ends_with:
+        if nsswitch.SUCCESS in self._ends_with:
             self.finish(self._latest)
         else:
             self.start()
@@ -282,7 +276,7 @@ class _Search:
         name = next(self._names, None)
         if name is None:
             code = self._final_code()
-            status = TRY_AGAIN if code == socket.EAI_AGAIN else NOT_FOUND
+            status = nsswitch.TRY_AGAIN if code == socket.EAI_AGAIN else nsswitch.NOT_FOUND
             self._lookup.not_found(Failure(code), status)
             return
         self._answers.clear()
@@ -336,7 +330,7 @@ class _Search:
         if addresses:
             self._lookup.found(addresses)
         elif self._error is not None:
-            self._lookup.not_found(Failure(socket.EAI_AGAIN, self._error), UNAVAILABLE)
+            self._lookup.not_found(Failure(socket.EAI_AGAIN, self._error), nsswitch.UNAVAILABLE)
         else:
             self._go_on()
 
@@ -345,7 +339,7 @@ class _Search:
         codes = {_CODES.get(rcode, socket.EAI_AGAIN) for rcode in rcodes}
         self._codes += (next(code for code in _GRAVITY if code in codes),)
         if SILENCE in rcodes:  # the servers would not answer for the next name either
-            self._lookup.not_found(Failure(socket.EAI_AGAIN), UNAVAILABLE)
+            self._lookup.not_found(Failure(socket.EAI_AGAIN), nsswitch.UNAVAILABLE)
         else:
             self.next()
 

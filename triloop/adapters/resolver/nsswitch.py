@@ -47,10 +47,9 @@ def parse_nsswitch(content: bytes) -> tuple[Source, ...]:
     """
     sources: tuple[Source, ...] = ()
     for line in content.decode("latin-1").split("\n"):
-        # Only a whole line can be a comment.
-        database, colon, services = line.partition(":")
-        if colon and database.strip() == "hosts":
-            sources = tuple(_sources(services))
+        # Only a whole line can be a comment; the colon may be missing.
+        if match := re.match(r"\s*hosts[\s:](.*)", line):
+            sources = tuple(_sources(match[1]))
     return sources or DEFAULT_SOURCES
 
 

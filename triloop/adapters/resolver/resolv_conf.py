@@ -22,6 +22,10 @@ _KINDS: dict[int, tuple[int, ...]] = {
     socket.AF_INET: (A,),
     socket.AF_INET6: (AAAA,),
 }
+_OPTIONS = {"no_tld_query": "no-tld-query"} | {
+    name: name
+    for name in ("rotate", "single-request", "no-tld-query", "no-reload", "use-vc", "no-aaaa")
+}
 _SETTING = re.compile(r"(?:(ndots|timeout|attempts):\s*([+-]?\d{1,9})?\S*)|(\S+)")
 _PORTED = re.compile(r"\[([^]]+)\]:(\d+)|([\d.]+):(\d+)")
 
@@ -59,7 +63,7 @@ class ResolvConf:
     @cached_property
     def is_in_turn(self) -> bool:
         """Whether one family is asked for after the other, for servers that cannot handle both."""
-        return not self.options.isdisjoint({"single-request", "single-request-reopen"})
+        return "single-request" in self.options
 
     @cached_property
     def has_no_aaaa(self) -> bool:
@@ -140,7 +144,7 @@ def _server(text: str) -> list[tuple[str, int | None]]:
 
 def _options(settings: list[str]) -> tuple[dict[str, int], frozenset[str]]:
     numbers: dict[str, int] = {}
-    options = set()
+    options: set[str] = set()
     for setting in settings:
         # As by atoi(3): there may be space before a number, and what is none is 0.
         for name, number, word in _SETTING.findall(setting):
@@ -148,5 +152,6 @@ def _options(settings: list[str]) -> tuple[dict[str, int], frozenset[str]]:
                 value = int(number or 0)
                 numbers[name] = _LIMITS[name] if value < 0 else min(value, _LIMITS[name])
             else:
-                options.add(word.replace("_", "-"))
+                # By how it begins, whatever follows.
+                options.update(name for start, name in _OPTIONS.items() if word.startswith(start))
     return numbers, frozenset(options)
