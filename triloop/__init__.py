@@ -17,6 +17,7 @@ from triloop.awaitables import (
     returns_future,
     wait,
 )
+from triloop.base_host import BaseHost
 from triloop.lifecycle.attach import attached
 from triloop.lifecycle.run import run
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AiohttpResolver",
+    "BaseHost",
     "Convertible",
     "HostnameResolver",
     "ReactorEventLoop",

@@ -14,67 +14,59 @@ import triloop
 Callback = Callable[[], object]
 
 
-class TrioHost:
+class TrioHost(triloop.BaseHost):
     """Trio as a host of triloop's guests; ``nursery`` has to be open for as long as they run."""
-
-    nests = False
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self.nursery = nursery
-        self.call_soon_threadsafe = trio.lowlevel.current_trio_token().run_sync_soon
 
-    def _start(self, task: Callable[[trio.CancelScope], Awaitable[None]]) -> trio.CancelScope:
+    def quit(self) -> None:
+        """End the nursery."""
+        self.nursery.cancel_scope.cancel()
+
+    def add_reader(self, fd: int, callback: Callback) -> Callback:
+        """Call ``callback`` whenever ``fd`` is readable."""
+
+        async def call_often() -> None:
+            while True:
+                await trio.lowlevel.wait_readable(fd)
+                outside_trio(callback)
+
+        return self.start(call_often)
+
+    def add_timer(self, delay: float, callback: Callback) -> Callback:
+        """Call ``callback`` after ``delay`` seconds."""
+
+        async def call_once() -> None:
+            await trio.sleep(delay)
+            outside_trio(callback)
+
+        return self.start(call_once)
+
+    def start(self, work: Callable[[], Awaitable[None]]) -> Callback:
+        """Start a task of Trio's; what is returned cancels it."""
+
         async def cancellable() -> None:
             with scope:
-                await task(scope)
+                await work()
 
         scope = trio.CancelScope()
         self.nursery.start_soon(cancellable)
-        return scope
-
-    def watch(self, fd: int, callback: Callback) -> trio.CancelScope:
-        """Call ``callback`` every time ``fd`` is readable."""
-
-        async def task(scope: trio.CancelScope) -> None:
-            while not scope.cancel_called:
-                await trio.lowlevel.wait_readable(fd)
-                call(scope, callback)
-
-        return self._start(task)
-
-    def call_later(self, delay: float, callback: Callback) -> trio.CancelScope:
-        """Call ``callback`` after ``delay`` seconds."""
-
-        async def task(scope: trio.CancelScope) -> None:
-            await trio.sleep(delay)
-            call(scope, callback)
-
-        return self._start(task)
-
-    def call_soon(self, callback: Callback) -> trio.CancelScope:
-        """Call ``callback`` in Trio's next pass."""
-        return self.call_later(0, callback)
-
-    def interrupt(self, reason: BaseException) -> None:
-        """End Trio's run: ``reason`` leaves it by the nursery."""
-        raise reason
+        return scope.cancel
 
 
-def call(scope: trio.CancelScope, callback: Callback) -> None:
-    """Call a guest's callback, whose code is not Trio's; not once the request was cancelled."""
-    if not scope.cancel_called:
-        sniffio.thread_local.name = None
-        try:
-            callback()
-        finally:
-            sniffio.thread_local.name = "trio"
+def outside_trio(callback: Callback) -> None:
+    """Call a guest's callback: libraries that ask by sniffio find asyncio there, not Trio."""
+    sniffio.thread_local.name, name = None, sniffio.thread_local.name
+    callback()
+    sniffio.thread_local.name = name
 
 
 async def main() -> None:
     """Wait in all three worlds at once."""
     done = trio.Event()
 
-    async def of_asyncio() -> None:
+    async def wait() -> None:
         await asyncio.sleep(0.05)
         print("asyncio slept")
         await triloop.wait(deferLater(loop.reactor, 0.05))
@@ -82,10 +74,10 @@ async def main() -> None:
         done.set()
 
     async with trio.open_nursery() as nursery:
-        with triloop.loop_on(TrioHost(nursery)) as loop:
-            task = loop.create_task(of_asyncio())
+        with TrioHost(nursery) as host, triloop.loop_on(host) as loop:
+            task = loop.create_task(wait())
             await done.wait()
-    print("Trio ends;", "asyncio's task is done:", task.done())
+    print("Trio ends; asyncio's task is done:", task.done())
 
 
 if __name__ == "__main__":

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from contextvars import Context
 from types import TracebackType
 from typing import TYPE_CHECKING
+
+import twisted.internet
+from twisted.internet.main import installReactor
 
 from triloop.adapters.asyncio_in_twisted.loop import ReactorEventLoop
 from triloop.adapters.twisted_in_asyncio.guest import GuestReactor, ReactorGuest
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EmbeddedReactor", "loop_on", "reactor_on"]
 
+_GLOBAL = "twisted.internet.reactor"
 #: What a host has to have.
 _METHODS = ("nests", "watch", "call_later", "call_soon", "call_soon_threadsafe", "interrupt")
 
@@ -39,12 +44,15 @@ class EmbeddedReactor(GuestReactor):
         self._embedding = Embedding(host, ReactorGuest(self))
 
     def __enter__(self) -> EmbeddedReactor:
+        if _GLOBAL not in sys.modules:
+            installReactor(self)
         try:
             self._embedding.attach()
             Context().run(self.startRunning, installSignalHandlers=False)
         except BaseException:
             self._embedding.detach()
             self.close()
+            self._forget()
             raise
         return self
 
@@ -67,6 +75,13 @@ class EmbeddedReactor(GuestReactor):
             self.disconnectAll()
             self.children.clear()
             self.close()
+            self._forget()
+
+    def _forget(self) -> None:
+        """Be the global reactor no longer, so that the next one on a host can be."""
+        installed: object = sys.modules.get(_GLOBAL)
+        if installed is self:
+            del sys.modules[_GLOBAL], twisted.internet.reactor
 
     def stop(self) -> None:
         """See :meth:`twisted.internet.interfaces.IReactorCore.stop`; the host goes on."""
@@ -101,8 +116,8 @@ def reactor_on(host: Host) -> EmbeddedReactor:
     runs by itself until all shutdown events have been fired, and gives back its descriptors. After
     ``reactor.stop()`` the host goes on; to end it too, add a trigger for ``"after", "shutdown"``.
 
-    It is not the global reactor; ``twisted.internet.main.installReactor(reactor)`` makes it that.
-    An asyncio loop runs beside it by ``triloop.new_event_loop(reactor)``, a Tornado one by
+    It is the global reactor for as long as the block lasts, unless there is one already. An asyncio
+    loop runs beside it by ``triloop.new_event_loop(reactor)``, a Tornado one by
     ``triloop.TwistedIOLoop(reactor)``. Signal handlers are the host's business.
 
     Args:
@@ -130,7 +145,7 @@ def loop_on(host: Host) -> Iterator[ReactorEventLoop]:
     tasks are cancelled and awaited, its asynchronous generators and its executor end, and it is
     closed.
 
-    ``loop.reactor`` is a Twisted reactor on the same host.
+    ``loop.reactor`` is a Twisted reactor on the same host, as by :func:`reactor_on`.
 
     Args:
         host: Anything with the methods of :class:`triloop.protocol.Host`.

@@ -178,7 +178,8 @@ class _Ending:
             busy[0].join(_LOOK)
             if reactor.threadCallQueue:
                 reactor.runUntilCurrent()
-        pool.stop()
+        if not pool.joined:  # a loop that was closed too early has not waited for it
+            pool.stop()
 
 
 def _end_guest(reactor: TornadoReactor, ending: _Ending) -> None:

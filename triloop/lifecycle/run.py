@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import socket
 import sys
-import threading
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar, cast
 
 from triloop import awaitables
-from triloop.adapters.twisted_in_asyncio.host import check_host
+from triloop.adapters.twisted_in_asyncio.host import AsyncioHost, check_host
+from triloop.adapters.twisted_in_asyncio.interrupts import interruptible
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
 from triloop.default_loop import usable_loop
 from triloop.lifecycle.attach import enter, global_reactor
 from triloop.lifecycle.exit import run_through, wind_down
 from triloop.private.cpython import running_loop
+from triloop.process.signal_handlers import in_main_thread, put_back_wakeup
 from triloop.states import Lifecycle
 
 __all__ = ["run"]
@@ -134,12 +136,13 @@ class _Main:
 
     def run(self) -> Any:
         """Run the task; see :func:`run` for its result."""
-        with self._signals():
+        with self._signals(), self._woken_by_signals():
             return self._run()
 
     def _run(self) -> Any:
         try:
-            return self._loop.run_until_complete(self._task)
+            with interruptible(self._loop):
+                return self._loop.run_until_complete(self._task)
         except asyncio.CancelledError:
             if self._interrupted:
                 raise KeyboardInterrupt from None
@@ -182,7 +185,7 @@ class _Main:
             signal.SIGTERM: (signal.SIG_DFL, self._terminate),
         }
         set_here = {}
-        if threading.current_thread() is threading.main_thread():
+        if in_main_thread():
             for number, (default, handler) in wanted.items():
                 if signal.getsignal(number) == default:
                     set_here[number] = default, handler
@@ -193,3 +196,22 @@ class _Main:
             for number, (default, handler) in set_here.items():
                 if signal.getsignal(number) == handler:
                     signal.signal(number, default)
+
+    @contextlib.contextmanager
+    def _woken_by_signals(self) -> Iterator[None]:
+        """Have signals wake a GUI's loop: it waits in C, where no Python handler can run."""
+        if not in_main_thread() or not AsyncioHost(self._loop).nests:
+            yield
+            return
+        reading, writing = socket.socketpair()
+        with reading, writing:
+            for end in (reading, writing):
+                end.setblocking(False)
+            self._loop.add_reader(reading, reading.recv, 4096)
+            owner = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+            try:
+                yield
+            finally:
+                present = signal.set_wakeup_fd(-1)
+                put_back_wakeup(owner if present == writing.fileno() else present)
+                self._loop.remove_reader(reading)

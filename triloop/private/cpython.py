@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio import events, selector_events, unix_events
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "add_reader",
     "current_loop",
     "has_work",
+    "hooked_generators",
     "is_reopenable",
     "keep_unsent",
     "leave_current_task",
@@ -199,6 +202,23 @@ def has_work(loop: asyncio.AbstractEventLoop) -> bool:
         return True  # uvloop shows its tasks only
     private: Any = loop
     return bool(private._asyncgens) or private._default_executor is not None
+
+
+@contextmanager
+def hooked_generators(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Have ``loop`` note the asynchronous generators that begin in the block.
+
+    Its ``shutdown_asyncgens()`` then closes them. While they run, loops note all of them, save
+    those of GUIs that have a ``run_forever()`` of their own (qasync's).
+    """
+    private: Any = loop
+    hooks = sys.get_asyncgen_hooks()
+    if hooks.firstiter is None and isinstance(loop, asyncio.BaseEventLoop):
+        sys.set_asyncgen_hooks(private._asyncgen_firstiter_hook, private._asyncgen_finalizer_hook)
+    try:
+        yield
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
 
 
 def leave_current_task(loop: asyncio.AbstractEventLoop) -> None:

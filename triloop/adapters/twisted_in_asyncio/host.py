@@ -9,6 +9,7 @@ import warnings
 
 from tornado.ioloop import IOLoop
 
+from triloop.adapters.twisted_in_asyncio.interrupts import stop_run
 from triloop.default_loop import host_loops, loop_of_running_reactor, usable_loop
 from triloop.private.cpython import running_loop
 from triloop.protocol import Callback, Cancellable
@@ -63,8 +64,12 @@ class AsyncioHost:
         return _Reader(self.loop, fd, callback)
 
     def interrupt(self, reason: BaseException) -> None:
-        """Raise ``reason``: from an asyncio callback it reaches the caller of ``run_forever``."""
-        raise reason
+        """Raise ``reason``: from an asyncio callback it reaches the caller of ``run_forever``.
+
+        In a GUI's loop it does not, so the run is stopped where it is one of this package's.
+        """
+        if not self.nests or not stop_run(self.loop, reason):
+            raise reason
 
 
 def check_host(loop: asyncio.AbstractEventLoop) -> None:

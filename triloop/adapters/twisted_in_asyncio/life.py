@@ -10,6 +10,7 @@ from contextvars import Context
 
 from triloop.adapters.twisted_in_asyncio.guest import AsyncioReactor, GuestReactor
 from triloop.adapters.twisted_in_asyncio.host import check_host, named, open_loop
+from triloop.adapters.twisted_in_asyncio.interrupts import interruptible
 from triloop.adapters.twisted_in_asyncio.refusals import error_of
 from triloop.adapters.twisted_in_asyncio.visit import Visit, no_pool
 from triloop.adapters.winding import Winding, shutdown_event
@@ -195,8 +196,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):  # type: ignore[misc]  # call
             installSignalHandlers: Whether SIGINT and SIGTERM stop the reactor.
 
         Raises:
-            twisted.internet.error.ReactorAlreadyRunning: The loop runs already; the reactor does
-                too, then.
+            twisted.internet.error.ReactorAlreadyRunning: The loop or the reactor runs already.
             twisted.internet.error.ReactorNotRestartable: After ``stop()``, unless the reactor was
                 made restartable.
         """
@@ -212,11 +212,12 @@ class HostedReactor(GuestReactor, AsyncioReactor):  # type: ignore[misc]  # call
         self._handles_signals = installSignalHandlers
         if goes_on:
             self._own_loop()
-        try:
-            self._asyncioEventloop.run_forever()
-        finally:
-            self._handles_signals = False
-            self._signals.uninstall()
+        with interruptible(loop):
+            try:
+                loop.run_forever()
+            finally:
+                self._handles_signals = False
+                self._signals.uninstall()
 
     def _begin_run(self, running: asyncio.AbstractEventLoop | None) -> None:
         """Start with the next run of the loop, or refuse to; ``running`` runs already."""

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from twisted.python.threadpool import ThreadPool
 
+from triloop.private.cpython import hooked_generators
 from triloop.states import Event, Lifecycle, RefusedError, State
 
 __all__ = ["Visit", "no_pool"]
@@ -158,8 +159,8 @@ class Visit:
             return
         self.stop_watching_loop()
         self._loop, self._loop_end = loop, self._until_end_of(loop)
-        with contextlib.suppress(StopIteration):  # it has begun, and waits at its yield
-            self._loop_end.__anext__().send(None)
+        with hooked_generators(loop), contextlib.suppress(StopIteration):
+            self._loop_end.__anext__().send(None)  # it has begun, and waits at its yield
 
     def end_with_process(self) -> None:
         """Leave the end of the loop, and that of the thread pool, to the end of the process."""
