@@ -8,7 +8,9 @@
 #   make check                linters, types, import direction, changelog, documentation, engine coverage
 #   make test-all             the tests on every Python found, on the oldest and the newest dependencies
 #   make canary               the quick tests with the pre-releases of everything underneath
-#   make test-gui             real dialogs of Qt and GTK; installs both, on a Debian
+#   make test-gui             real dialogs of Qt and GTK, desktop programs; installs what they need, on a Debian
+#   make test-hosts           what can own the thread: Qt, GTK, Tk, Trio, Textual; installs them, on a Debian
+#   make hosts-docs           the same for the documentation: its table of hosts, made anew
 #   make test-browser         the demo in a real browser; installs Chromium, on a Debian
 #   make demo-screenshots     the same for the documentation: its pictures, made anew
 #   make test-apps            well-known applications, from the wheel; installs them, on a Debian
@@ -49,7 +51,7 @@ SCHEDULES ?= 1000000
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo demo-screenshots test test-browser test-apps apps-docs test-await test-quick test-dns test-gui test-upstream pythons canary check lint types imports fragments engine test-all fuzz faults simulate coverage bench bench-docs bench-apps bench-workers bench-dns docs clean
+.PHONY: demo demo-screenshots test test-browser test-apps apps-docs test-await test-quick test-dns test-gui test-hosts hosts-docs test-upstream pythons canary check lint types imports fragments engine test-all fuzz faults simulate coverage bench bench-docs bench-apps bench-workers bench-dns docs clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "triloop needs Python 3.10 or later; set PYTHON=...")'
@@ -77,6 +79,21 @@ test-upstream: $(STAMP)
 test-gui: $(STAMP)
 	.ci/gui $(BIN)/python
 	xvfb-run --auto-servernum $(BIN)/python -m pytest -n 0 $(PYTEST_ARGS) tests/gui
+
+# The contract tests on the loops of GUIs: those that hold for such a loop without Twisted too.
+GUI_LOOPS := qasync_pyside6 qasync_pyqt6 gi_events
+GUI_CONTRACT := $(patsubst %,tests/contract/test_%.py,streams datagrams scheduling threads http stop_cancels)
+
+test-hosts: $(STAMP)
+	.ci/gui $(BIN)/python hosts
+	xvfb-run --auto-servernum $(BIN)/python -m pytest -n 0 $(PYTEST_ARGS) tests/hosts
+	for loop in $(GUI_LOOPS); do \
+	  TRILOOP_CONTRACT_LOOP=$$loop $(BIN)/python -m pytest -n 0 -k "not keep_their_context" $(GUI_CONTRACT) || exit 1; \
+	done
+
+hosts-docs: $(STAMP)
+	.ci/gui $(BIN)/python hosts
+	TRILOOP_HOSTS_TABLE=docs/_static/hosts.md xvfb-run --auto-servernum $(BIN)/python -m pytest -n 0 tests/hosts
 
 test-browser: $(STAMP)
 	.ci/browser $(BIN)/python

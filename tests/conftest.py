@@ -35,7 +35,7 @@ for number, default in (
 
 
 #: Lanes of their own: they need more than the rest, and are collected only if they are named.
-LANES = ("tests/apps", "tests/browser", "tests/gui")
+LANES = ("tests/apps", "tests/browser", "tests/gui", "tests/hosts")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -125,7 +125,7 @@ class Holdings:
         return cls(
             descriptors=open_descriptors(),
             delayed_calls={id(call): str(call) for call in calls},
-            threads=frozenset(threading.enumerate()),
+            threads=frozenset(thread for thread in threading.enumerate() if not _is_qts(thread)),
             io_loops=frozenset(
                 str(loop) for loop in IOLoop._ioloop_for_asyncio if not loop.is_closed()
             ),
@@ -141,6 +141,11 @@ class Holdings:
             *(f"thread: {thread}" for thread in self.threads - before.threads),
             *(f"an IOLoop for {loop}" for loop in self.io_loops - before.io_loops),
         ]
+
+
+def _is_qts(thread: threading.Thread) -> bool:
+    """Whether another library has started it: Python never learns of its end."""
+    return isinstance(thread, threading._DummyThread)
 
 
 def open_descriptors() -> dict[str, str]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-import platform
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
+from tests import markdown
 from tests.apps.host import HOSTS
 
 __all__ = ["APPLICATIONS", "Application", "write"]
@@ -58,18 +57,12 @@ def write(path: Path, passed: set[tuple[str, str]]) -> None:
         passed: The programs that passed, each with its host.
     """
     head = ["Application", "What is tried", *(f"`{host}`" for host in HOSTS)]
-    lines = [_row(head), _row(["---"] * len(head))]
+    rows = []
     for one in APPLICATIONS:
-        names = ", ".join(f"{package} {version(package)}" for package in one.packages)
         cells = ["passes" if (one.program, host) in passed else "" for host in HOSTS]
-        lines.append(_row([names, _doc(one.program), *cells]))
-    used = ", ".join(f"{name} {version(name)}" for name in ("twisted", "tornado", "uvloop"))
-    lines += ["", f"On Python {platform.python_version()}, with {used}.", ""]
+        rows.append([markdown.versions(one.packages), _doc(one.program), *cells])
+    lines = markdown.table(head, rows) + markdown.used(("twisted", "tornado", "uvloop"))
     path.write_text("\n".join(lines), encoding="utf-8")
-
-
-def _row(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _doc(program: str) -> str:

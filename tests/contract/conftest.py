@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+
 import pytest
 
 from tests.contract.certificates import Certificate
-from tests.contract.worlds import NATIVE_STAGES, STAGES, Stage
+from tests.contract.worlds import NATIVE_LOOPS, NATIVE_STAGES, STAGES, Stage
+
+
+async def _start_thread() -> None:
+    await asyncio.get_running_loop().run_in_executor(None, int)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _gui_is_open() -> None:
+    """Have the loop of a GUI open what it opens once in a process."""
+    if "TRILOOP_CONTRACT_LOOP" in os.environ:
+        (make_loop,) = NATIVE_LOOPS.values()
+        loop = make_loop()
+        loop.run_until_complete(_start_thread())
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from twisted.internet.main import installReactor
 from twisted.internet.pollreactor import PollReactor
 from twisted.internet.selectreactor import SelectReactor
 
+from tests.hosts.loops import LOOPS
 from triloop import ReactorEventLoop, TornadoReactor, TwistedIOLoop
 
 T = TypeVar("T")
@@ -45,6 +47,11 @@ VISITED: dict[str, Callable[[], Any]] = {
     "AsyncioSelectorReactor@uvloop": lambda: AsyncioSelectorReactor(uvloop.new_event_loop()),
 }
 REACTORS |= VISITED
+
+#: The name of a GUI's loop, to be tested in place of all these.
+_GUI = os.environ.get("TRILOOP_CONTRACT_LOOP")
+if _GUI:
+    NATIVE_LOOPS, REACTORS, VISITED = {_GUI: LOOPS[_GUI]}, {}, {}
 
 
 @dataclass(frozen=True)
@@ -300,10 +307,10 @@ class Stage:
         return result
 
 
-LOOPS = [*NATIVE_LOOPS, *REACTORS]
+ALL_LOOPS = [*NATIVE_LOOPS, *REACTORS]
 KINDS = [
-    *(Kind(loop) for loop in LOOPS),
-    *(Kind(loop, guest_reactor=True) for loop in LOOPS if loop not in VISITED),
+    *(Kind(loop) for loop in ALL_LOOPS),
+    *(Kind(loop, guest_reactor=True) for loop in ALL_LOOPS if loop not in VISITED),
 ]
 ALL_STAGES = [
     stage for kind in KINDS for runner in RUNNERS if (stage := Stage(kind, runner)).possible

@@ -76,14 +76,16 @@ GUEST_LOOP = {
     "call_soon": {"echoes"},
     "a task": {"echoes"},
 }
+#: PyGObject's asyncio loop does not run within its own callbacks, and with it all that is in it.
+NOT_NESTED = {**{opener: set() for opener in OPENERS}, "the GUI": ALL}
 
 
 def qt() -> tuple[Gui, Any]:
     """Qt without a screen; its asyncio loop is qasync's."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    import qasync
     from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication, QDialog
+    from qasync import QEventLoop  # after PySide6: it takes the binding that is there
 
     app = QApplication([])
     app.setQuitOnLastWindowClosed(False)
@@ -96,7 +98,7 @@ def qt() -> tuple[Gui, Any]:
         shown.exec()
         timer.stop()
 
-    return Gui(dialog, lambda call: QTimer.singleShot(0, call)), qasync.QEventLoop(app)
+    return Gui(dialog, lambda call: QTimer.singleShot(0, call)), QEventLoop(app)
 
 
 def gtk() -> Gui:
@@ -125,6 +127,31 @@ def gtk() -> Gui:
     return Gui(dialog, soon)
 
 
+def gtk4() -> Gui:
+    """GTK 4, whose dialogs have no loop of their own: the program runs one."""
+    import gi
+
+    gi.require_version("Gtk", "4.0")
+    from gi.repository import GLib, Gtk
+
+    def dialog(over: Callable[[], bool]) -> None:
+        shown = Gtk.Window(modal=True)
+        shown.present()
+        nested = GLib.MainLoop()
+
+        def look() -> bool:
+            if over():
+                nested.quit()
+                return False
+            return True
+
+        GLib.timeout_add(int(TICK * 1000), look)
+        nested.run()
+        shown.destroy()
+
+    return Gui(dialog, lambda call: GLib.idle_add(lambda: call() and None))
+
+
 def reactor_on_qt() -> World:
     """A TornadoReactor inside qasync's loop."""
     gui, loop = qt()
@@ -151,12 +178,13 @@ def loop_on_qt() -> World:
 
 
 def reactor_on_gtk() -> World:
-    """A TornadoReactor inside gbulb's loop."""
-    import gbulb
-
+    """A TornadoReactor inside PyGObject's own asyncio loop."""
     gui = gtk()
-    loop = gbulb.GLibEventLoopPolicy().new_event_loop()
-    return World(gui, triloop.install(loop), loop, GUEST_REACTOR)
+    from gi.events import GLibEventLoop
+    from gi.repository import GLib
+
+    loop = GLibEventLoop(GLib.MainContext.default())
+    return World(gui, triloop.install(loop), loop, NOT_NESTED)
 
 
 def loop_on_gtk() -> World:
@@ -171,9 +199,28 @@ def loop_on_gtk() -> World:
     return World(gui, reactor, loop, GUEST_LOOP, stopping=("call_soon", "a task"))
 
 
+def loop_on_gtk4() -> World:
+    """A TwistedIOLoop inside Twisted's reactor for GLib, with GTK 4."""
+    from twisted.internet import gireactor
+
+    gui = gtk4()
+    gireactor.install()
+    from twisted.internet import reactor
+
+    loop = triloop.TwistedIOLoop(reactor).install().asyncio_loop
+    return World(gui, reactor, loop, GUEST_LOOP, stopping=("call_soon", "a task"))
+
+
 WORLDS = {
     world.__name__: world
-    for world in (reactor_on_qt, twisteds_on_qt, loop_on_qt, reactor_on_gtk, loop_on_gtk)
+    for world in (
+        reactor_on_qt,
+        twisteds_on_qt,
+        loop_on_qt,
+        reactor_on_gtk,
+        loop_on_gtk,
+        loop_on_gtk4,
+    )
 }
 
 
