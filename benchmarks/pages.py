@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def page(results: Results, charts: list[str]) -> str:
     parts = [_source(results), "## What misses its target", _missed(results, verdicts)]
     parts += [f"![{Path(chart).stem.replace('-', ' ')}]({chart})" for chart in charts]
     parts += ["## All figures", _LEGEND, _figures(results, verdicts)]
-    parts += ["## All targets", _targets(verdicts)]
+    parts += [_memory(results), "## All targets", _targets(verdicts)]
     return _joined(parts)
 
 
@@ -112,7 +112,11 @@ def _bar(verdict: Verdict) -> str:
 
 def _figures(results: Results, verdicts: list[Verdict]) -> str:
     """The one table: a row for each job at each point, a column for each contender."""
-    bold = {verdict.target.our_key for verdict in verdicts if not verdict.holds}
+    bold = {
+        verdict.target.our_key
+        for verdict in verdicts
+        if verdict.target.figure == "cpu" and not verdict.holds
+    }
     names = [name for name in CONTENDERS if any(key.contender == name for key in results.samples)]
     measured = {(key.job, key.point) for key in results.samples}
     rows = (
@@ -122,6 +126,29 @@ def _figures(results: Results, verdicts: list[Verdict]) -> str:
         if (job.name, point) in measured
     )
     return _table(("job", "load", *names), rows, left=(0, 1))
+
+
+def _memory(results: Results) -> str:
+    """What an idle connection takes; empty where it was not measured."""
+    head = ("job", "contender", "bytes an idle connection", "ratio")
+    rows = []
+    for key, beside in _idle(results):
+        ours, other = results.median(key), results.median(beside)
+        if ours and other:
+            ratio = f"{ours.memory / other.memory:.2f}"
+            rows.append([key.job, key.contender, f"{ours.memory:,.0f}", ratio])
+    table = _table(head, rows, left=(0, 1))
+    return f"## Memory\n\n{table}" if rows else ""
+
+
+def _idle(results: Results) -> Iterator[tuple[Key, Key]]:
+    """Each cell with idle connections, and its native one."""
+    for job in JOBS:
+        for point in job.points:
+            for contender in job.contenders if point.idle else ():
+                key = Key(job.name, contender, point)
+                if key in results.samples:
+                    yield key, replace(key, contender=job.native(contender))
 
 
 def _lines(results: Results) -> str:

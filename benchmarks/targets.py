@@ -104,6 +104,8 @@ def _other_targets() -> list[Target]:
             )
         ),
         Target("twisted-idle", TORNADO, _CROWD, EPOLL, 1.05, figure="memory"),
+        Target("twisted-idle", TORNADO_UVLOOP, _CROWD, EPOLL, 1.05, figure="memory"),
+        Target("asyncio-idle", LOOP_EPOLL, _CROWD, ASYNCIO, 1.05, figure="memory"),
         Target("spawn-beside", TORNADO_UVLOOP, _ALONE, UVLOOP, 1.2),
     ]
 
@@ -239,9 +241,12 @@ def _line(verdict: Verdict) -> str:
     )
 
 
+_FIGURES = {"cpu": "", "time": ", time", "memory": ", bytes of memory"}
+
+
 def described(target: Target) -> tuple[str, str]:
     """What was done, and what ours is compared with."""
-    what = target.job if target.figure == "cpu" else f"{target.job}, {target.figure}"
+    what = target.job + _FIGURES[target.figure]
     if target.point != _ALONE:
         what += f" ({target.point})"
     against = target.other if target.other != target.ours else str(target.other_point)
