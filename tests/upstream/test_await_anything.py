@@ -20,8 +20,11 @@ MODULES = [
         "twisted.test.test_defer",
         "twisted.test.test_defgen",
         "twisted.test.test_task",
+        "twisted.test.test_cooperator",
         "twisted.internet.test.test_defer_await",
+        "twisted.internet.test.test_defer_yieldfrom",
         "twisted.internet.test.test_inlinecb",
+        "twisted.web.test.test_flatten",
     )
     if importlib.util.find_spec(module)
 ]
