@@ -13,6 +13,7 @@ import asyncio
 import pytest
 from twisted.internet import reactor as imported
 from twisted.internet.defer import inlineCallbacks
+from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 
 pytestmark = pytest.mark.triloop
@@ -21,6 +22,28 @@ pytestmark = pytest.mark.triloop
 @pytest.fixture
 def number():
     return 3
+
+
+@pytest.fixture
+def port(reactor):
+    port = reactor.listenTCP(0, Factory(), interface="127.0.0.1")
+    call = reactor.callLater(60, print)
+    yield port
+    port.stopListening()
+    call.cancel()
+
+
+async def test_has_a_fixture_that_cleans_up(port):
+    await (await asyncio.create_subprocess_exec("true")).wait()
+    async for _ in generator():
+        break  # its end is a task of the loop's
+
+
+async def generator():
+    try:
+        yield
+    finally:
+        await asyncio.sleep(0)
 
 
 async def test_awaits_both_worlds(reactor, number):
@@ -63,6 +86,24 @@ async def test_leaves_all_kinds_of_things(reactor):
     await asyncio.sleep(0)
 
 
+async def test_leaves_what_asyncio_made():
+    await asyncio.start_server(print, "127.0.0.1", 0)
+    asyncio.get_running_loop().call_later(60, len, "of asyncio's")
+
+
+@pytest.fixture
+def leaky(reactor):
+    return reactor.callLater(60, len, "of a fixture")
+
+
+async def test_leaves_nothing_itself(leaky):
+    pass
+
+
+async def test_begins_clean(reactor):
+    assert reactor.getDelayedCalls() == []
+
+
 async def test_fails_in_twisted(reactor):
     judged.set()
     await deferLater(reactor, 0, lambda: 1 / 0)
@@ -77,13 +118,13 @@ def run(pytester: pytest.Pytester, test: str, *options: str) -> pytest.RunResult
 @pytest.mark.parametrize("host", ["asyncio", "uvloop", "epoll"])
 def test_tests_await_anything(pytester: pytest.Pytester, host: str) -> None:
     pytester.makeini(f"[pytest]\ntriloop_host = {host}")
-    run(pytester, PASSING, "-W", "error").assert_outcomes(passed=4)
+    run(pytester, PASSING, "-W", "error").assert_outcomes(passed=5)
 
 
 @pytest.mark.parametrize("host", ["asyncio", "epoll"])
 def test_leftovers_are_a_failure(pytester: pytest.Pytester, host: str) -> None:
     result = run(pytester, FAILING, "--triloop-host", host)
-    result.assert_outcomes(failed=2)
+    result.assert_outcomes(passed=2, failed=3, errors=1)
     result.stdout.fnmatch_lines_random(
         [
             "the test left behind:",
@@ -91,6 +132,9 @@ def test_leftovers_are_a_failure(pytester: pytest.Pytester, host: str) -> None:
             "a delayed call: <DelayedCall*print()>",
             "a connection or port: *Port*",
             "a thread: <Thread(a thread of mine*",
+            "a connection or port: descriptor * of *",
+            "a delayed call: <TimerHandle*",
+            "the fixture 'leaky' left behind:",
             "E*ZeroDivisionError*",
         ]
     )

@@ -221,6 +221,20 @@ def hooked_generators(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         sys.set_asyncgen_hooks(*hooks)
 
 
+def timers_of(loop: asyncio.AbstractEventLoop) -> dict[asyncio.TimerHandle, object]:
+    """The timed calls of a loop of CPython's, with their callbacks; none of another loop."""
+    private: Any = loop
+    timers = private._scheduled if hasattr(loop, "_scheduled") else ()
+    return {timer: timer._callback for timer in timers if not timer.cancelled()}
+
+
+def watched_by(loop: asyncio.AbstractEventLoop) -> dict[int, list[str]]:
+    """What descriptors a loop of CPython's watches, with the callbacks; none of another loop."""
+    private: Any = loop
+    keys = private._selector.get_map() if hasattr(loop, "_selector") else {}
+    return {fd: [repr(handle) for handle in key.data if handle] for fd, key in keys.items()}
+
+
 def leave_current_task(loop: asyncio.AbstractEventLoop) -> None:
     """Clear the current task of ``loop``, also one that was left in the middle of a step."""
     task = asyncio.current_task(loop)
