@@ -74,6 +74,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Install the reactor, if there is a setting: before any test module is imported."""
     config.addinivalue_line("markers", f"{_MARK}: run this test in a loop with Twisted's reactor")
     name = config.getoption("--triloop-host") or config.getini("triloop_host")
+    if name and config.pluginmanager.hasplugin("twisted"):
+        raise pytest.UsageError(
+            "pytest-twisted runs the reactor from the beginning to the end, and triloop_host asks "
+            "for it in each test: leave one out, by -p no:twisted or without triloop_host"
+        )
     if name:
         config.stash[_FACTORY] = _installed(str(name))
 
