@@ -140,6 +140,7 @@ untyped: Any = triloop
 
 #: Called where no loop runs.
 OUTSIDE = {
+    "BaseHost: without its methods": Case(lambda s: untyped.BaseHost(), TypeError, "add_reader"),
     "reactor_on: no host": Case(lambda s: untyped.reactor_on(s.closed), TypeError, "has no nests"),
     "loop_on: no host": Case(
         lambda s: untyped.loop_on(s.native).__enter__(), TypeError, r"triloop.new_event_loop\(\)"

@@ -22,8 +22,8 @@ TESTS = [
 ]
 
 
-def verdict(reactor: str, folder: Path, options: list[str]) -> tuple[str, str]:
-    """The number of tests, and their outcomes."""
+def verdict(reactor: str, folder: Path, options: list[str]) -> tuple[str, int]:
+    """The number of tests, and how many of them succeeded; none fails."""
     folder.mkdir()
     ended = subprocess.run(
         [sys.executable, "-m", "twisted.trial", f"--reactor={reactor}", *options, *TESTS],
@@ -35,11 +35,16 @@ def verdict(reactor: str, folder: Path, options: list[str]) -> tuple[str, str]:
     )
     ran = re.search(r"^Ran (\d+) tests", ended.stdout, re.MULTILINE)
     assert ran, ended.stderr
-    return ran[1], ended.stdout.splitlines()[-1]
+    passed = re.match(r"PASSED \(.*successes=(\d+)", ended.stdout.splitlines()[-1])
+    assert passed, ended.stdout
+    return ran[1], int(passed[1])
 
 
 @pytest.mark.parametrize("options", [[], ["-j2"]], ids=["alone", "-j2"])
 def test_as_with_the_native_reactor(tmp_path: Path, options: list[str]) -> None:
-    native = verdict(NATIVE, tmp_path / "native", options)
-    assert native[1].startswith("PASSED")
-    assert verdict("triloop", tmp_path / "triloop", options) == native
+    native_tests, native_successes = verdict(NATIVE, tmp_path / "native", options)
+    tests, successes = verdict("triloop", tmp_path / "triloop", options)
+    assert tests == native_tests
+    # Old Twisted skips AsyncioSelectorReactor's tests where there is no current event loop: so it
+    # does on new Pythons, under its own reactor.
+    assert successes >= native_successes
