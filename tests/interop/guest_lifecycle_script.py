@@ -57,10 +57,10 @@ def runs_before_and_after_the_reactor() -> None:
     inner, reactor = loop.asyncio_loop, loop.reactor
     inner.run_until_complete(use(reactor))
     for end in (reactor.crash, reactor.stop):
-        reactor.callWhenRunning(reactor.callLater, 0.01, end)
         task = inner.create_task(asyncio.sleep(0, "done"))
         endless = inner.create_task(asyncio.sleep(PATIENCE))
         inner.run_until_complete(asyncio.to_thread(int))
+        reactor.callLater(0.01, end)
         reactor.run()
         assert task.result() == "done"
         # A crash leaves work under way, a stop ends it.
