@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -15,6 +17,8 @@ from twisted.internet.pollreactor import PollReactor
 
 import triloop
 from tests.upstream.loops import dispose_of
+from triloop.adapters.asyncio_in_twisted import watch
+from triloop.adapters.asyncio_in_twisted.poller import Poller
 from triloop.adapters.asyncio_in_twisted.reactors import OwnReactor
 
 #: Waits in a row with work for the reactor alone, after which it waits.
@@ -179,3 +183,30 @@ def test_a_reactor_without_an_epoll_waits() -> None:
 def test_a_reactor_that_is_a_guest_leaves_the_wait_to_its_host() -> None:
     with closing(asyncio.SelectorEventLoop()) as host, triloop.TornadoReactor(host) as reactor:
         run(reactor, lambda: work_for_both(reactor))
+
+
+def refuse(*args: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_the_reactor_goes_on_waiting_if_the_kernel_refuses_the_watch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Poller, "watch_inner", refuse)
+    with reactor_of(EPollReactor) as reactor:
+        run(reactor, lambda: work_for_both(reactor))
+
+
+def test_the_loop_goes_on_waiting_if_the_kernel_refuses_the_watch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with reactor_of(EPollReactor) as reactor:
+
+        async def main() -> None:
+            await work_for_loop()
+            with monkeypatch.context() as patched:
+                patched.setattr(watch, "add_internal_reader", refuse)
+                assert await work_for_reactor(reactor, MANY + 2) == [True] * (MANY + 2)
+            await work_for_loop()
+
+        run(reactor, main)

@@ -146,6 +146,10 @@ def faults_in(kind: Kind, program: Program, injector: Injector) -> list[Fault]:
     return found
 
 
+#: Those of the faults that are to be tried.
+Choice = Callable[[list[Fault]], list[Fault]]
+
+
 class Sweep:
     """Goes through the faults of programs, in native worlds first.
 
@@ -157,7 +161,7 @@ class Sweep:
         choose: Gives those of a program's faults that are to be tried.
     """
 
-    def __init__(self, injector: Injector, choose: Callable[[list[Fault]], list[Fault]]) -> None:
+    def __init__(self, injector: Injector, choose: Choice) -> None:
         self._injector = injector
         self._choose = choose
         self._native: set[tuple[Program, str, int, bool, str]] = set()
@@ -166,18 +170,34 @@ class Sweep:
 
     def through(self, program: Program, native: Kind, kinds: Iterable[Kind]) -> list[str]:
         """Try the faults of a program; return what is wrong with ours, one line each."""
-        for _, fault, wrong in self._wrongs(program, native):
-            self._native.add(self._key(program, fault, wrong))
+        self._try_native(program, native, self._choose)
         return [
             f"{program.__name__} on {kind}, where {fault}: {wrong}"
             for one in kinds
-            for kind, fault, wrong in self._wrongs(program, one)
-            if self._key(program, fault, wrong) not in self._native
+            for kind, fault, wrong in self._wrongs(program, one, self._choose)
+            if not self._is_natives_own(program, native, fault, wrong)
             and not is_excused(program, fault, wrong)
         ]
 
-    def _wrongs(self, program: Program, kind: Kind) -> Iterator[tuple[Kind, Fault, str]]:
-        for fault in self._choose(faults_in(kind, program, self._injector)):
+    def _try_native(self, program: Program, native: Kind, choose: Choice) -> None:
+        for _, fault, wrong in self._wrongs(program, native, choose):
+            self._native.add(self._key(program, fault, wrong))
+
+    def _is_natives_own(self, program: Program, native: Kind, fault: Fault, wrong: str) -> bool:
+        key = self._key(program, fault, wrong)
+        if key not in self._native:  # it may be among the faults that were not chosen
+
+            def alike(faults: list[Fault]) -> list[Fault]:
+                kind = fault.call, fault.error, fault.for_ever
+                return [one for one in faults if (one.call, one.error, one.for_ever) == kind]
+
+            self._try_native(program, native, alike)
+        return key in self._native
+
+    def _wrongs(
+        self, program: Program, kind: Kind, choose: Choice
+    ) -> Iterator[tuple[Kind, Fault, str]]:
+        for fault in choose(faults_in(kind, program, self._injector)):
             self.tried += 1
             for wrong in run(kind, program, fault, self._injector):
                 yield kind, fault, wrong
@@ -202,7 +222,7 @@ REASONS = {
 }
 
 
-def sweep(injector: Injector, choose: Callable[[list[Fault]], list[Fault]]) -> Iterator[list[str]]:
+def sweep(injector: Injector, choose: Choice) -> Iterator[list[str]]:
     """Go through the programs; return what is wrong with each."""
     going = Sweep(injector, choose)
     run(NATIVE, TWISTED[0], None, injector)  # what is made once is made

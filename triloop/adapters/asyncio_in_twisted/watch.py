@@ -136,7 +136,10 @@ class _EitherWay:
         vars(self._reactor)["doIteration"] = self.wait
 
     def _found_by_reactor(self) -> None:
-        self._let_loop_wait()
+        try:
+            self._let_loop_wait()
+        except OSError:  # the kernel refuses the watch
+            self._let_reactor_wait()
         self._callback()
 
     def wait(self, timeout: float | None) -> None:
@@ -173,7 +176,10 @@ class _EitherWay:
     def _note_idle(self) -> None:
         self._idle += 1
         if self._idle == _MANY:
-            Context().run(self._let_reactor_wait)
+            try:
+                Context().run(self._let_reactor_wait)
+            except OSError:
+                self._let_loop_wait()
 
     def cancel(self) -> None:
         """Watch no longer: the reactor waits by itself."""
