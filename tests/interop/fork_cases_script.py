@@ -11,6 +11,7 @@ import socket
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -383,7 +384,15 @@ CASES = [
     unix_port,
 ]
 
-if __name__ == "__main__":
+
+def leave_out_noise() -> None:
+    """Have nothing said of what is done on purpose, or only slow."""
+    # From Python 3.15 on this is raised in place of the fork; children go on with Python code here.
+    warnings.filterwarnings("ignore", ".*multi-threaded, use of fork", DeprecationWarning)
     # Debug mode would log slow callbacks on a busy machine.
     logging.getLogger("asyncio").addFilter(lambda record: "Executing" not in record.msg)
+
+
+if __name__ == "__main__":
+    leave_out_noise()
     {case.__name__: case for case in CASES}[sys.argv[1]]()

@@ -21,7 +21,7 @@ from typing import Any
 from tornado.ioloop import IOLoop
 from twisted.internet.protocol import Factory, ProcessProtocol, Protocol
 
-from tests.interop.fork_cases_script import in_child, opened, run_briefly
+from tests.interop.fork_cases_script import in_child, leave_out_noise, opened, run_briefly
 from triloop.lifecycle import fork
 
 
@@ -306,4 +306,5 @@ CASES = [
 ]
 
 if __name__ == "__main__":
+    leave_out_noise()
     {case.__name__: case for case in CASES}[sys.argv[1]]()
