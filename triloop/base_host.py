@@ -95,7 +95,7 @@ class BaseHost(ABC):
         """Have the loop call ``callback`` once.
 
         Args:
-            delay: Seconds from now. 0: once the loop has polled its own I/O again.
+            delay: Seconds from now, rounded up. 0: once the loop has polled its own I/O again.
             callback: Takes no arguments, and raises nothing.
 
         Returns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import tkinter
 from collections.abc import Callable
 from functools import partial
@@ -33,7 +34,8 @@ class TkHost(triloop.BaseHost):
 
     def add_timer(self, delay: float, callback: Callback) -> Callback:
         """Call ``callback`` after ``delay`` seconds."""
-        return partial(self.root.after_cancel, self.root.after(int(delay * 1000), callback))
+        milliseconds = math.ceil(delay * 1000)  # any less, and it is called again and again
+        return partial(self.root.after_cancel, self.root.after(milliseconds, callback))
 
 
 def main() -> None:
