@@ -156,16 +156,21 @@ def pytest_fixture_setup(
     config = request.config
     if _FACTORY not in config.stash or request.node.get_closest_marker(_MARK) is None:
         return (yield)
-    running = sys.modules["twisted.internet.reactor"]
-    before = {**in_reactor(running), **in_process(running)}
+    before = _held()
     made: Found = {}
     # Finalizers run in the opposite order: this one after the fixture's own.
     fixturedef.addfinalizer(partial(_judge_fixture, fixturedef.argname, config, made))
     value = yield
-    made.update({**in_reactor(running), **in_process(running)})
+    made.update(_held())
     for key in before:
         made.pop(key, None)
     return value
+
+
+def _held() -> Found:
+    """What the reactor has at present, and the threads of the process."""
+    running = sys.modules["twisted.internet.reactor"]
+    return {**in_reactor(running), **in_process(running)}
 
 
 def _judge_fixture(name: str, config: pytest.Config, made: Found) -> None:
@@ -173,8 +178,7 @@ def _judge_fixture(name: str, config: pytest.Config, made: Found) -> None:
     running = sys.modules["twisted.internet.reactor"]
     if made.keys() & in_reactor(running).keys():
         config.stash[_LOOP].run_until_complete(_take_turns())  # a port closes in the next turn
-    now = {**in_reactor(running), **in_process(running)}
-    left = new_since({}, {key: line for key, line in now.items() if key in made})
+    left = new_since({}, {key: line for key, line in _held().items() if key in made})
     discard(running, left)
     _judge(f"the fixture {name!r}", left)
 
@@ -188,7 +192,7 @@ async def _run(test: Callable[..., Any], arguments: dict[str, Any]) -> Found:
     """Run a test, and give what it leaves behind, which is taken away."""
     loop = asyncio.get_running_loop()
     running = sys.modules["twisted.internet.reactor"]
-    before = {**in_loop(loop), **in_reactor(running), **in_process(running)}
+    before = {**in_loop(loop), **_held()}
     try:
         outcome = test(**arguments)
         if inspect.isawaitable(outcome):

@@ -44,9 +44,7 @@ class Cache:
 
     def put(self, key: _Key, answer: Answer) -> None:
         """Keep an answer for its time to live."""
-        seconds = answer.ttl
-        longest = _MAX_SECONDS if answer.addresses else _MAX_DENIAL
-        seconds = min(seconds, longest)
+        seconds = min(answer.ttl, _MAX_SECONDS if answer.addresses else _MAX_DENIAL)
         if not seconds or not self.size:
             return
         answers = self._answers

@@ -31,7 +31,6 @@ _MAX_PORT = 65535
 _LITERAL = re.compile(rb"\d|.*:|\*", re.DOTALL)
 _DIGITS = frozenset("0123456789")
 _FAMILIES = frozenset((socket.AF_UNSPEC, socket.AF_INET, socket.AF_INET6))
-_FAMILY_TYPES = frozenset((int, socket.AddressFamily))
 _INET, _INET6 = socket.AF_INET, socket.AF_INET6
 
 
@@ -47,9 +46,8 @@ def parse_request(host: str | bytes | None, port: Port, family: int) -> tuple[Na
     """
     if not (isinstance(host, (str, bytes)) or host is None):
         raise TypeError(f"host needs a str, bytes or None; got {host!r}")
-    if type(family) not in _FAMILY_TYPES or family not in _FAMILIES:
-        check_family(family)
-    number = port if type(port) is int and 0 <= port <= _MAX_PORT else port_number(port)
+    check_family(family)
+    number = port_number(port)  # the first error is that of the port
     return parse_host(host), number
 
 
