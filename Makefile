@@ -26,6 +26,7 @@
 #   make bench-docs           the same for the documentation: replaces its charts and tables
 #   make bench-apps           applications beside their default loops, for the documentation
 #   make bench-workers        two processes on one port beside one, for the documentation
+#   make bench-fairness       how long I/O waits for callbacks that are always ready, ours and native
 #   make bench-dns            lookups by every resolver, side by side; installs nsd, on a Debian
 #   make docs                 the documentation, in docs/_build/html
 
@@ -51,7 +52,7 @@ SCHEDULES ?= 1000000
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo demo-screenshots test test-browser test-apps apps-docs test-await test-quick test-dns test-gui test-hosts hosts-docs test-upstream pythons canary check lint types imports fragments engine test-all fuzz faults simulate coverage bench bench-docs bench-apps bench-workers bench-dns docs clean
+.PHONY: demo demo-screenshots test test-browser test-apps apps-docs test-await test-quick test-dns test-gui test-hosts hosts-docs test-upstream pythons canary check lint types imports fragments engine test-all fuzz faults simulate coverage bench bench-docs bench-apps bench-workers bench-fairness bench-dns docs clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "triloop needs Python 3.10 or later; set PYTHON=...")'
@@ -205,6 +206,9 @@ bench-apps: $(BENCH_STAMP)
 bench-workers: $(BENCH_STAMP)
 	$(BIN)/python -m benchmarks --suite workers --rounds 5 --passes 2 $(BENCH_ARGS) \
 	  --json $(BENCH_DOCS)/workers.json --markdown $(BENCH_DOCS)/workers.md
+
+bench-fairness: $(STAMP)
+	$(BIN)/python -m benchmarks.fairness --markdown $(BENCH_DOCS)/fairness.md
 
 bench-dns: $(BENCH_STAMP)
 	.ci/dns $(BIN)/python -m benchmarks.resolvers --markdown $(BENCH_DOCS)/resolvers.md
