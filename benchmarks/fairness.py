@@ -22,6 +22,7 @@ import uvloop
 from twisted.internet.epollreactor import EPollReactor
 
 import triloop
+from benchmarks.pages import table
 
 CALLBACKS = 10
 SECONDS = 50e-6
@@ -161,18 +162,18 @@ def measured(number: int) -> tuple[int, int]:
     return int(p50), int(p99)
 
 
-def table() -> str:
+def measure() -> str:
     """Measure all rows; the table of ours, each beside the native one."""
     found = {name: measured(number) for number, name in enumerate(ROWS)}
-    natives = {name: both for (name, _), both in found.items() if not ROWS[name, _][1]}
-    lines = ["| the callbacks run in | the byte is for | p50 | p99 | natively |"]
-    lines.append("|---|---|---:|---:|---|")
-    for (where, whom), (p50, p99) in found.items():
-        beside = ROWS[where, whom][1]
+    natives = {name[0]: both for name, both in found.items() if not ROWS[name][1]}
+    rows = []
+    for name, (p50, p99) in found.items():
+        beside = ROWS[name][1]
         if beside:
             native = "{} and {}".format(*natives[beside])
-            lines.append(f"| {where} | {whom} | {p50} | {p99} | {beside}: {native} |")
-    return "\n".join(lines) + "\n"
+            rows.append([*name, str(p50), str(p99), f"{beside}: {native}"])
+    head = ("the callbacks run in", "the byte is for", "p50", "p99", "natively")
+    return table(head, rows, left=(0, 1, 4)) + "\n"
 
 
 def main() -> None:
@@ -186,7 +187,7 @@ def main() -> None:
         figures = [round(waits[len(waits) * part // 100] * 1e6) for part in (50, 99)]
         print(*figures)  # noqa: T201 - the result
         return
-    text = table()
+    text = measure()
     print(text)  # noqa: T201 - the result
     if options.markdown:
         options.markdown.write_text(text)

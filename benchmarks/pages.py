@@ -21,7 +21,7 @@ from benchmarks.report import describe
 from benchmarks.results import Key, Results
 from benchmarks.targets import Verdict, described, judge, missed
 
-__all__ = ["awaits", "listing", "page", "with_figures"]
+__all__ = ["awaits", "listing", "page", "table", "with_figures"]
 
 _LEGEND = """\
 Microseconds of CPU time for a request, or for an operation where there are no connections; in
@@ -83,8 +83,8 @@ def _missed(results: Results, verdicts: list[Verdict]) -> str:
         ]
         for verdict in found
     )
-    table = _table(head, rows, left=(0, 1, 3))
-    return f"{count}, the farthest first.\n\n{failed}\n{table}"
+    listed = table(head, rows, left=(0, 1, 3))
+    return f"{count}, the farthest first.\n\n{failed}\n{listed}"
 
 
 def _targets(verdicts: list[Verdict]) -> str:
@@ -99,7 +99,7 @@ def _targets(verdicts: list[Verdict]) -> str:
         ]
         for verdict in verdicts
     )
-    return _table(head, rows, left=(0, 1, 2, 5))
+    return table(head, rows, left=(0, 1, 2, 5))
 
 
 def _subject(verdict: Verdict) -> list[str]:
@@ -125,7 +125,7 @@ def _figures(results: Results, verdicts: list[Verdict]) -> str:
         for point in job.points
         if (job.name, point) in measured
     )
-    return _table(("job", "load", *names), rows, left=(0, 1))
+    return table(("job", "load", *names), rows, left=(0, 1))
 
 
 def _memory(results: Results) -> str:
@@ -137,8 +137,8 @@ def _memory(results: Results) -> str:
         if ours and other:
             ratio = f"{ours.memory / other.memory:.2f}"
             rows.append([key.job, key.contender, f"{ours.memory:,.0f}", ratio])
-    table = _table(head, rows, left=(0, 1))
-    return f"## Memory\n\n{table}" if rows else ""
+    memory = table(head, rows, left=(0, 1))
+    return f"## Memory\n\n{memory}" if rows else ""
 
 
 def _idle(results: Results) -> Iterator[tuple[Key, Key]]:
@@ -168,7 +168,7 @@ def _lines(results: Results) -> str:
                         rate,
                     ]
                     rows.append([job.name, str(point), contender, *figures, f"{one.busy:.2f}"])
-    return _table(head, rows, left=(0, 1, 2))
+    return table(head, rows, left=(0, 1, 2))
 
 
 def _reference(job: Job, key: Key) -> Key:
@@ -195,7 +195,14 @@ def _spread(results: Results, key: Key) -> str:
     return f" ±{results.spread(key) / 2:.0%}" if len(results.samples[key]) > 1 else ""
 
 
-def _table(head: Iterable[str], rows: Iterable[list[str]], left: tuple[int, ...]) -> str:
+def table(head: Iterable[str], rows: Iterable[list[str]], left: tuple[int, ...]) -> str:
+    """A table in Markdown.
+
+    Args:
+        head: The names of the columns.
+        rows: The cells of each row.
+        left: The numbers of the columns of text; the others are set to the right.
+    """
     names = list(head)
     line = ["---" if column in left else "---:" for column in range(len(names))]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [names, line, *rows])
@@ -229,7 +236,7 @@ def awaits(results: Results) -> str:
     rows = (
         [what, *(f"{one.cpu:.1f}" if one else "" for one in ones)] for what, ones in found.items()
     )
-    return _table(("", *names), rows, left=(0,)) + "\n" if names else ""
+    return table(("", *names), rows, left=(0,)) + "\n" if names else ""
 
 
 # -- the README ---------------------------------------------------------------------------------

@@ -25,6 +25,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pages import table
+
 _ADDRESS = "127.0.0.1"
 _NAMES = 20_000
 _LOOKUPS = 5_000
@@ -255,14 +257,14 @@ def _measure(contenders: Sequence[str], rounds: int) -> dict[tuple[str, str], di
 
 
 def _table(results: dict[tuple[str, str], dict[str, float]]) -> str:
-    lines = ["| | " + " | ".join(f"{job}: lookups/s, µs" for job in JOBS) + " | sockets |"]
-    lines.append("|---" * (len(JOBS) + 2) + "|")
+    head = ["", *(f"{job}: lookups/s, µs" for job in JOBS), "sockets"]
+    rows = []
     for contender in dict.fromkeys(contender for contender, _ in results):
         found = [results.get((contender, job)) for job in JOBS]
         cells = [f"{one['rate']:,.0f}, {one['cpu']:.0f}" if one else "-" for one in found]
         sockets = max((one["sockets"] for one in found[:2] if one), default=0)
-        lines.append(f"| {contender} | " + " | ".join(cells) + f" | {sockets:.0f} |")
-    return "\n".join(lines) + "\n"
+        rows.append([contender, *cells, f"{sockets:.0f}"])
+    return table(head, rows, left=(0,)) + "\n"
 
 
 def main() -> None:
@@ -278,10 +280,10 @@ def main() -> None:
         sys.stdout.flush()
         os._exit(0)  # some contenders leave threads behind
     with _server():
-        table = _table(_measure(options.contenders, options.rounds))
-    sys.stdout.write(table)
+        text = _table(_measure(options.contenders, options.rounds))
+    sys.stdout.write(text)
     if options.markdown:
-        options.markdown.write_text(table)
+        options.markdown.write_text(text)
 
 
 if __name__ == "__main__":
