@@ -122,7 +122,7 @@ def asyncio_inside(*, in_host: bool) -> list[float]:
     return load.waits
 
 
-#: Where the callbacks run, whom the byte is for, and which row is the native one beside it.
+#: Where the callbacks run, which library the byte is for, and the native row beside it.
 ROWS: dict[tuple[str, str], tuple[Callable[[], list[float]], str]] = {
     ("asyncio", "asyncio"): (lambda: native_loop(asyncio.SelectorEventLoop()), ""),
     ("uvloop", "uvloop"): (lambda: native_loop(uvloop.new_event_loop()), ""),
