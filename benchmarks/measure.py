@@ -122,7 +122,7 @@ def _exchange(kind: str, port: int, size: int) -> tuple[bytes, int]:
         return _PAGE_REQUEST, probe_http(port, _PAGE_REQUEST)
     if kind == "websocket":
         return frame(size, masked=True), len(frame(size, masked=False))
-    return b"x" * size, size
+    return bytes(size), size
 
 
 def _measure_workers(
