@@ -68,9 +68,12 @@ class BaseHost(ABC):
     a guest's callback has raised to end the run (KeyboardInterrupt, SystemExit) is raised again.
 
     All methods belong to the loop's thread, save :meth:`call_soon_threadsafe`.
+
+    Attributes:
+        nests: Whether the loop may run within one of its own callbacks, as GUI loops do for a
+            dialog. A class sets it.
     """
 
-    #: Whether the loop may run within one of its own callbacks, as GUI loops do for a dialog.
     nests = False
 
     _wakes: socket.socket | None = None

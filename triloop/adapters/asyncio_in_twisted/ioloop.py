@@ -35,6 +35,9 @@ class TwistedIOLoop(AsyncIOLoop):
         turn_budget: For how long the loop may keep the reactor from its own I/O while it has work
             ready, in seconds; see :class:`ReactorEventLoop`.
 
+    Attributes:
+        asyncio_loop: The asyncio loop that Tornado's is made of: ``asyncio_loop.create_task()``.
+
     Raises:
         ValueError: Another open loop is on the same reactor; ``turn_budget`` is negative, or not
             finite.
