@@ -39,7 +39,7 @@ WIDTHS = "() => [document.documentElement.scrollWidth, innerWidth]"
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pages, as ``make docs`` makes them."""
     folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "sphinx", "-q", "-E", "-W", "-b", "html", "docs", folder]
+    command = [sys.executable, "-m", "sphinx", "-q", "-E", "-W", "-b", "html", "docs", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True)
     return folder
 

@@ -1,4 +1,4 @@
-"""The programs that docs/gui.md shows, each driven by a client, to its end."""
+"""The programs that docs/gui.md and docs/programs.md show, each to its end."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "gui"
 PATIENCE = 60.0
+ENVIRONMENT = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "GTK_A11Y": "none", "TERM": "xterm"}
 
 
 def free_port() -> int:
@@ -53,8 +54,8 @@ def drain(fd: int) -> None:
         pass  # the program has ended
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
-def test_program(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("on_*.py")))
+def test_program_with_a_client(name: str, tmp_path: Path) -> None:
     port, errors = free_port(), tmp_path / "errors"
     screen, terminal = pty.openpty()
     threading.Thread(target=drain, args=(screen,), daemon=True).start()
@@ -64,7 +65,7 @@ def test_program(name: str, tmp_path: Path) -> None:
             stdin=terminal,
             stdout=terminal,
             stderr=terminal if name == "on_textual" else stderr,  # it draws there
-            env={**os.environ, "QT_QPA_PLATFORM": "offscreen", "GTK_A11Y": "none", "TERM": "xterm"},
+            env=ENVIRONMENT,
         )
     os.close(terminal)
     try:
@@ -75,3 +76,22 @@ def test_program(name: str, tmp_path: Path) -> None:
         program.wait()
         os.close(screen)
     assert errors.read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("hello_gtk", "Tornado's timer\nTwisted's timer\n"),
+        ("hello_qt", "Twisted's timer\n"),
+    ],
+)
+def test_short_program(name: str, said: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, EXAMPLES / f"{name}.py"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        env=ENVIRONMENT,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, said, "")

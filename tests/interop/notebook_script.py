@@ -1,7 +1,8 @@
-"""Runs the example notebook in a real kernel, as Jupyter does: twice, and again after a restart."""
+"""Runs the example notebook, and the cells of a page, in a real kernel, as Jupyter does."""
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.util import run_sync
 
-NOTEBOOK = Path(__file__).parents[2] / "examples" / "notebook.ipynb"
+ROOT = Path(__file__).parents[2]
+NOTEBOOK = ROOT / "examples" / "notebook.ipynb"
+PAGE = ROOT / "docs" / "programs.md"
 PATIENCE = 50
 #: The results of the cells that have one.
 SHOWN = [
@@ -40,6 +43,25 @@ def run_through(client: NotebookClient, moment: str) -> None:
     assert shown == SHOWN, (moment, shown)
 
 
+def cells_of_the_page() -> list[str]:
+    """What the page of programs shows to write into cells."""
+    section = PAGE.read_text("utf-8").partition("## Jupyter\n")[2].partition("\n## ")[0]
+    return re.findall(r"^```{code-block} python\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+
+
+def run_cells(client: Any, *sources: str) -> list[str]:
+    """Run cells one after the other; gives what they print."""
+    client.nb.cells = [nbformat.v4.new_code_cell(source) for source in sources]  # type: ignore[no-untyped-call]
+    for number, cell in enumerate(client.nb.cells):
+        client.execute_cell(cell, number)
+    return [output["text"] for cell in client.nb.cells for output in cell["outputs"]]
+
+
+def restart(client: Any) -> None:
+    run_sync(client.km._async_restart_kernel)(now=True)
+    run_sync(client.kc._async_wait_for_ready)(timeout=PATIENCE)
+
+
 def script() -> None:
     notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
     client: Any = NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3")
@@ -48,9 +70,12 @@ def script() -> None:
     with client.setup_kernel():
         run_through(client, "at first")
         run_through(client, "again in the same kernel")
-        run_sync(client.km._async_restart_kernel)(now=True)
-        run_sync(client.kc._async_wait_for_ready)(timeout=PATIENCE)
+        restart(client)
         run_through(client, "after a restart")
+        attached, installed, waits = cells_of_the_page()
+        assert run_cells(client, attached, attached) == ["Twisted waited\n"] * 2
+        restart(client)
+        assert run_cells(client, installed, waits, waits) == ["Twisted waited\n"] * 2
 
 
 if __name__ == "__main__":
