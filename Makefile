@@ -81,16 +81,9 @@ test-gui: $(STAMP)
 	.ci/gui $(BIN)/python
 	xvfb-run --auto-servernum $(BIN)/python -m pytest -n 0 $(PYTEST_ARGS) tests/gui
 
-# The contract tests on the loops of GUIs: those that hold for such a loop without Twisted too.
-GUI_LOOPS := qasync_pyside6 qasync_pyqt6 gi_events
-GUI_CONTRACT := $(patsubst %,tests/contract/test_%.py,streams datagrams scheduling threads http stop_cancels)
-
 test-hosts: $(STAMP)
 	.ci/gui $(BIN)/python hosts
 	xvfb-run --auto-servernum $(BIN)/python -m pytest -n 0 $(PYTEST_ARGS) tests/hosts
-	for loop in $(GUI_LOOPS); do \
-	  TRILOOP_CONTRACT_LOOP=$$loop $(BIN)/python -m pytest -n 0 -k "not keep_their_context" $(GUI_CONTRACT) || exit 1; \
-	done
 
 hosts-docs: $(STAMP)
 	.ci/gui $(BIN)/python hosts

@@ -20,8 +20,8 @@ from twisted.internet.base import DelayedCall
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
 from zope.interface import implementer
 
-#: Where asyncio (uvloop too) and Tornado report uncaught exceptions.
-ERROR_LOGS = ("asyncio", "concurrent.futures", "tornado.application", "tornado.general")
+#: Where asyncio (uvloop too), Tornado and qasync report uncaught exceptions.
+ERROR_LOGS = ("asyncio", "concurrent.futures", "tornado.application", "tornado.general", "qasync")
 DESCRIPTORS = Path("/proc/self/fd" if sys.platform == "linux" else "/dev/fd")
 
 # A process that a shell starts in the background ignores SIGINT, one under nohup SIGHUP; and so do

@@ -44,7 +44,7 @@ from typing import ParamSpec, TypeVar
 
 from triloop.protocol import Cancellable, Guest, Host
 
-__all__ = ["MAX_ROUNDS", "TURN_BUDGET", "Embedding", "State", "check_turn_budget"]
+__all__ = ["LONGEST_TIMER", "MAX_ROUNDS", "TURN_BUDGET", "Embedding", "State", "check_turn_budget"]
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
@@ -59,6 +59,9 @@ TURN_BUDGET = 0.0005
 #: Seconds by which the armed timer may be late before it is armed again: two clocks that are read
 #: one after the other never agree to the microsecond.
 SLACK = 0.0002
+#: The longest timer that a host is asked for, in seconds: a day. GUI loops count milliseconds in an
+#: int, and fail after 24 days. What is due later is looked at again then.
+LONGEST_TIMER = 86400.0
 
 
 class State(enum.Enum):
@@ -257,7 +260,7 @@ class Embedding:
             if self._timer_at <= at + SLACK:
                 return
             self._timer.cancel()
-        self._timer = _ask(self.host.call_later, delay, self._expired)
+        self._timer = _ask(self.host.call_later, min(delay, LONGEST_TIMER), self._expired)
         self._timer_at = at
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.worlds import PATIENCE
+from tests.contract.worlds import HOST, PATIENCE
+from tests.hosts import loops as hosts
 
 ROOT = Path(__file__).parents[2]
 PYTHON = [
@@ -118,12 +119,14 @@ def test_within_asyncio_run() -> None:
     assert run(program) == "works\n"
 
 
+MADE = [HOST] if HOST in hosts.LOOPS else []
 LOOPS = {
     "asyncio": "asyncio.new_event_loop()",
     "uvloop": "__import__('uvloop').new_event_loop()",
     "ReactorEventLoop": "triloop.ReactorEventLoop(SelectReactor())",
     "IOLoop": "tornado.ioloop.IOLoop(make_current=False)",
     "TwistedIOLoop": "triloop.TwistedIOLoop(SelectReactor())",
+    **{name: f"__import__('tests.hosts.loops').hosts.loops.LOOPS['{name}']()" for name in MADE},
 }
 
 

@@ -14,7 +14,7 @@ from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from zope.interface import implementedBy, providedBy
 from zope.interface.verify import verifyClass, verifyObject
 
-from tests.contract.worlds import KINDS, REACTORS, Kind, World, discard
+from tests.contract.worlds import HOST, KINDS, REACTORS, Kind, World, discard
 from triloop import TornadoReactor
 
 if sys.platform == "linux":
@@ -95,6 +95,7 @@ def test_wrong_arguments_are_errors(nonsense: object) -> None:
 def test_loop_shows_its_reactor(name: str) -> None:
     with Kind(name).opened() as world:
         reactor = world.reactor
-        assert name.startswith((type(reactor).__name__, type(reactor).__name__.lower()[:-7]))
+        kind = type(reactor).__name__
+        assert name == HOST or name.startswith((kind, kind.lower()[:-7]))
         assert world.loop.reactor is reactor  # type: ignore[attr-defined]
         assert world.io_loop.reactor is reactor  # type: ignore[attr-defined]

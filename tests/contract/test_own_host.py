@@ -250,6 +250,24 @@ def test_loop_runs_all_three_worlds(host: Host) -> None:
     assert loop.is_closed()
 
 
+def test_twisteds_callbacks_find_the_running_loop(host: Host) -> None:
+    def look() -> None:
+        found.append(asyncio.get_running_loop())
+        asyncio.ensure_future(asyncio.sleep(0)).add_done_callback(lambda _: host.stop())
+
+    def look_at_the_end() -> None:
+        found.append(asyncio.get_running_loop())
+
+    found: list[object] = []
+    with triloop.loop_on(host) as loop:
+        loop.reactor.addSystemEventTrigger("during", "shutdown", look_at_the_end)
+        loop.reactor.callLater(0.01, look)
+        host.run()
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            asyncio.get_running_loop()
+    assert found == [loop, loop]
+
+
 def test_tasks_end_with_the_block(host: Host) -> None:
     told = []
 

@@ -6,8 +6,11 @@ import asyncio
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import twisted.internet
@@ -19,7 +22,7 @@ from twisted.internet.main import installReactor
 from twisted.internet.pollreactor import PollReactor
 from twisted.internet.selectreactor import SelectReactor
 
-from tests.hosts.loops import LOOPS
+from tests.hosts import loops as hosts
 from triloop import ReactorEventLoop, TornadoReactor, TwistedIOLoop
 
 T = TypeVar("T")
@@ -48,10 +51,19 @@ VISITED: dict[str, Callable[[], Any]] = {
 }
 REACTORS |= VISITED
 
-#: The name of a GUI's loop, to be tested in place of all these.
-_GUI = os.environ.get("TRILOOP_CONTRACT_LOOP")
-if _GUI:
-    NATIVE_LOOPS, REACTORS, VISITED = {_GUI: LOOPS[_GUI]}, {}, {}
+
+def _started_by_its_owner() -> Any:
+    raise LookupError(f"no function makes the loop of {HOST}: a program of its own starts it")
+
+
+#: The name of a host, whose loop is tested in place of all these: see tests/hosts/contract.py.
+HOST = os.environ.get("TRILOOP_CONTRACT_HOST", "")
+if HOST:
+    NATIVE_LOOPS = {name: make for name, make in hosts.LOOPS.items() if name == HOST}
+    NATIVE_LOOPS |= {name: _started_by_its_owner for name in hosts.OWNERS if name == HOST}
+    REACTORS = {name: make for name, make in hosts.REACTORS.items() if name == HOST}
+    REACTORS |= {name: _started_by_its_owner for name in hosts.EMBEDDERS if name == HOST}
+    VISITED = {}
 
 
 @dataclass(frozen=True)
@@ -195,6 +207,8 @@ def as_global_reactor(reactor: Any) -> Iterator[None]:
             twisted.internet.reactor = before
 
 
+Runner = Callable[[Kind, Main[Any]], Any]
+
 # The ways to run a world. Each makes one, runs `main` in it to its end, and closes all.
 
 
@@ -226,7 +240,8 @@ def by_reactor_run(kind: Kind, main: Main[T]) -> T:
             world.reactor.stop()
 
         world.reactor.callWhenRunning(lambda: tasks.append(world.loop.create_task(whole())))
-        world.reactor.run()
+        in_main = threading.current_thread() is threading.main_thread()
+        world.reactor.run(installSignalHandlers=in_main)  # signals belong to that one
         return done.result()
 
 
@@ -235,19 +250,39 @@ def by_asyncio_run(kind: Kind, main: Main[T]) -> T:
     reactors: list[Any] = []
 
     async def whole() -> T:
-        loop = asyncio.get_running_loop()
-        owner = getattr(loop, "reactor", None)
-        reactors.extend([owner] if owner else [])
-        with contextlib.ExitStack() as stack:
-            reactor = stack.enter_context(TornadoReactor()) if kind.guest_reactor else owner
-            stack.enter_context(as_global_reactor(reactor))
-            return await main(World(loop, IOLoop.current(), reactor))
+        reactor = getattr(asyncio.get_running_loop(), "reactor", None)
+        reactors.extend([reactor] if reactor else [])
+        return await in_running_loop(kind, main)
 
     try:
         return run_in_new_loop(kind, whole())
     finally:
         for reactor in reactors:
             discard(reactor)
+
+
+def by_owner(kind: Kind, main: Main[T]) -> T:
+    """The host's own program starts the loop."""
+    result: T = (hosts.OWNERS | hosts.EMBEDDERS)[kind.loop](partial(in_running_loop, kind, main))
+    return result
+
+
+async def in_running_loop(kind: Kind, main: Main[T]) -> T:
+    """Make a world in the running loop, and run ``main`` in it."""
+    loop = asyncio.get_running_loop()
+    with contextlib.ExitStack() as stack:
+        reactor: Any = getattr(loop, "reactor", None)
+        if kind.guest_reactor:
+            reactor = stack.enter_context(TornadoReactor())
+        stack.enter_context(as_global_reactor(reactor))
+        return await main(World(loop, IOLoop.current(), reactor))
+
+
+def in_thread(run: Runner, kind: Kind, main: Main[T]) -> T:
+    """Run a world in another thread than the main one."""
+    with ThreadPoolExecutor(1) as pool:
+        result: T = pool.submit(run, kind, main).result()
+    return result
 
 
 def run_in_new_loop(kind: Kind, main: Awaitable[T]) -> T:
@@ -265,13 +300,16 @@ async def settle(future: asyncio.Future[T], result: Awaitable[T]) -> None:
         future.set_exception(problem)
 
 
-Runner = Callable[[Kind, Main[Any]], Any]
 RUNNERS: dict[str, Runner] = {
     "run_until_complete": by_run_until_complete,
     "IOLoop.start": by_ioloop_start,
     "asyncio.run": by_asyncio_run,
     "reactor.run": by_reactor_run,
 }
+if HOST in hosts.OWNERS | hosts.EMBEDDERS:
+    RUNNERS = {"owner": by_owner}
+elif HOST == "thread":
+    RUNNERS = {name: partial(in_thread, run) for name, run in RUNNERS.items()}
 
 
 @dataclass(frozen=True)
@@ -320,3 +358,5 @@ NATIVE_STAGES = [stage for stage in ALL_STAGES if not stage.kind.has_reactor]
 STAGES = [stage for stage in ALL_STAGES if stage.kind.has_reactor]
 #: Those in which Twisted is a guest.
 GUEST_REACTOR_STAGES = [stage for stage in STAGES if stage.kind.guest_reactor]
+#: The same if they are those of a chosen host, otherwise none.
+HOST_STAGES = STAGES if HOST else []

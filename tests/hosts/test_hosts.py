@@ -13,13 +13,14 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
 
 from tests.hosts.cell import PATIENCE
 from tests.hosts.checks import CHECKS
+from tests.hosts.conftest import Results
+from tests.hosts.contract import CONTRACT_HOSTS
 from tests.hosts.hosts import HOSTS
 from tests.hosts.table import NOTES, write
 
@@ -54,37 +55,16 @@ def cells(
         yield {pair: pool.submit(partial(play, pair)) for pair in pairs}
 
 
-@pytest.fixture(scope="module")
-def passed() -> set[Cell]:
-    """What was right so far."""
-    return set()
-
-
-def skip_if_missing(host: str) -> None:
-    """Skip a host that cannot be installed for this Python."""
-    missing = [name for name in HOSTS[host].packages if not is_installed(name)]
-    if missing:
-        pytest.skip(f"{missing[0]} is not installed")
-
-
-def is_installed(package: str) -> bool:
-    """Whether it is there, by its name on PyPI."""
-    try:
-        return bool(version(package))
-    except PackageNotFoundError:
-        return False
-
-
 @pytest.mark.timeout(0)  # each process has its own
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.usefixtures("installed")
 def test_host(
     host: str,
     check: str,
     cells: dict[Cell, Future[subprocess.CompletedProcess[str]]],
-    passed: set[Cell],
+    results: Results,
 ) -> None:
-    skip_if_missing(host)
     ended = cells[host, check].result()
     said = [
         line for line in ended.stderr.splitlines() if line and not any(n in line for n in NOISE)
@@ -95,13 +75,14 @@ def test_host(
         assert not right or note.startswith("Not always"), f"it is right now: {note}"
         return
     assert right, f"{ended.returncode}\n{ended.stdout}{ended.stderr}"
-    passed.add((host, check))
+    results.cells.add((host, check))
 
 
-def test_table(passed: set[Cell]) -> None:
+def test_table(results: Results) -> None:
     """The last test: all cells are known, and the table is made of them."""
     path = os.environ.get("TRILOOP_HOSTS_TABLE")
     if path is None:
         pytest.skip("make hosts-docs writes the table")
-    assert passed | NOTES.keys() == {(host, check) for host in HOSTS for check in CHECKS}
-    write(Path(path), passed)
+    assert results.cells | NOTES.keys() == {(host, check) for host in HOSTS for check in CHECKS}
+    assert results.contract.keys() == set(CONTRACT_HOSTS)
+    write(Path(path), results.cells, results.contract)

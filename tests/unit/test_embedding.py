@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.embedded_worlds import World, from_another_thread
 from tests.unit.fakes import FakeGuest
-from triloop.embedding import SLACK, State
+from triloop.embedding import LONGEST_TIMER, SLACK, State
 
 if TYPE_CHECKING:
     pass
@@ -289,6 +289,17 @@ def test_timer_that_came_early_is_armed_again(world: World) -> None:
     assert world.guest.turns == 0
     assert world.host.next_timer() == pytest.approx(world.clock() + 0.0005)
     world.clock.now = world.host.next_timer()
+    world.settle()
+    assert world.ran == ["timer"]
+
+
+def test_timer_of_many_days_is_armed_day_by_day(world: World) -> None:
+    """Qt's and Tk's timers cannot be longer than 24 days."""
+    world.guest.call_later(2.5 * LONGEST_TIMER, world.note("timer"))
+    for days in (1, 1, 0.5):
+        world.settle()
+        assert world.host.next_timer() == world.clock() + days * LONGEST_TIMER
+        world.clock.now = world.host.next_timer()
     world.settle()
     assert world.ran == ["timer"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from contextvars import Context
 from types import TracebackType
@@ -37,6 +37,8 @@ class EmbeddedReactor(GuestReactor):
     """
 
     interrupts_host = True
+    #: The asyncio loop of :func:`loop_on`: the running one in Twisted's callbacks.
+    loop: ReactorEventLoop | None = None
 
     def __init__(self, host: Host) -> None:
         _check_host(host)
@@ -68,14 +70,28 @@ class EmbeddedReactor(GuestReactor):
             self.stop()
         try:
             while self._started:
-                self.doIteration(self.deadline())
-                self.runUntilCurrent()
-                self.flush()
+                self._within(self._run_alone)
         finally:
+            self.loop = None
             self.disconnectAll()
             self.children.clear()
             self.close()
             self._forget()
+
+    def _run_alone(self) -> None:
+        self.doIteration(self.deadline())
+        self.runUntilCurrent()
+        self.flush()
+
+    def turn(self) -> None:
+        """See :meth:`triloop.protocol.Guest.turn`."""
+        self._within(super().turn)
+
+    def _within(self, call: Callable[[], object]) -> None:
+        if self.loop is None:
+            call()
+        else:
+            self.loop.within(call)
 
     def _forget(self) -> None:
         """Be the global reactor no longer, so that the next one on a host can be."""
@@ -141,9 +157,9 @@ def loop_on(host: Host) -> Iterator[ReactorEventLoop]:
             ...  # run the host: the loop gets its turns in it
 
     The loop runs from the beginning of the block to the end, or to ``loop.stop()``, after which the
-    host goes on. It is the running loop in its own callbacks only. At the end of the block its
-    tasks are cancelled and awaited, its asynchronous generators and its executor end, and it is
-    closed.
+    host goes on. It is the running loop in its own callbacks and in those of its reactor, but not
+    in the host's. At the end of the block its tasks are cancelled and awaited, its asynchronous
+    generators and its executor end, and it is closed.
 
     ``loop.reactor`` is a Twisted reactor on the same host, as by :func:`reactor_on`.
 
@@ -155,5 +171,7 @@ def loop_on(host: Host) -> Iterator[ReactorEventLoop]:
         ``call_soon_threadsafe``.
     """
     reactor = EmbeddedReactor(host)
-    with closing(ReactorEventLoop(reactor)) as loop, reactor:
-        yield loop
+    with closing(ReactorEventLoop(reactor)) as loop:
+        reactor.loop = loop
+        with reactor:
+            yield loop

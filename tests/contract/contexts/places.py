@@ -17,6 +17,7 @@ from typing import Any
 
 import uvloop
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
+from twisted.internet.pollreactor import PollReactor
 
 from tests.contract.contexts import peers
 from tests.contract.worlds import REACTORS, discard
@@ -28,7 +29,7 @@ OWN = "own"
 var: ContextVar[str] = ContextVar("var", default=EMPTY)
 
 See = Callable[[], None]
-NATIVE = REACTORS.get("epoll", REACTORS["poll"])
+NATIVE = next(iter(REACTORS.values()), PollReactor)
 #: Seconds between two disturbances, and seconds that all rows together may take.
 OFTEN, PATIENCE = 0.002, 20.0
 

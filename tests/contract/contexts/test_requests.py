@@ -17,14 +17,14 @@ from twisted.internet.protocol import Factory
 from twisted.protocols.basic import LineOnlyReceiver
 
 from tests.contract.contexts.steps import STEPS, Carried, Scene, is_guest, mark
-from tests.contract.worlds import Kind, Stage, World
+from tests.contract.worlds import HOST_STAGES, Kind, Stage, World
 from triloop import as_future
 
 REQUESTS = int(os.environ.get("TRILOOP_REQUESTS", "1000"))
 #: How many of them have descriptors open at once.
 AT_ONCE = 100
 
-STAGES = [
+STAGES = HOST_STAGES or [
     Stage(Kind("asyncio", guest_reactor=True), "run_until_complete"),
     Stage(Kind("uvloop", guest_reactor=True), "run_until_complete"),
     Stage(Kind("epoll"), "reactor.run"),

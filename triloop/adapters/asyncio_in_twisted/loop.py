@@ -6,6 +6,7 @@ import asyncio
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from contextvars import Context
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -170,11 +171,7 @@ class ReactorEventLoop(ResolvingLoop):
     def turn(self) -> None:
         """Do one iteration of CPython's own; for the reactor."""
         if self._visits:
-            outer = self._enter()
-            try:
-                self._run_once()
-            finally:
-                self._leave(outer)
+            self.within(self._run_once)
         else:
             self._run_once()
         if self._stopping:
@@ -232,6 +229,14 @@ class ReactorEventLoop(ResolvingLoop):
             self._embedding.detach()
         self._life.reset(can_run=can_run)
         self._embedding = self._embed(self._host, self._guest)
+
+    def within(self, call: Callable[[], object]) -> None:
+        """Call a function, with this as the running loop."""
+        outer = self._enter()
+        try:
+            call()
+        finally:
+            self._leave(outer)
 
     def _enter(self) -> _Outer:
         """Become the running loop; returns what :meth:`_leave` needs to put back."""
