@@ -27,6 +27,18 @@ RUN_TWISTED_INSIDE = (
 class OwnReactor(TimedReactor, LeanReactor):
     """A reactor for one loop, with short ways from its poll and its timed calls to the loop."""
 
+    # As in the loop: together with what Twisted sets, these would be more than 30.
+    __slots__ = (
+        "_current",
+        "_found",
+        "_granting",
+        "_thread_calls",
+        "contexts",
+        "early_writers",
+        "interrupt",
+        "timed_calls",
+    )
+
 
 def reactor_for(reactor: Any) -> tuple[Any, bool]:
     """Choose the reactor of a new loop; also return whether only this loop uses it."""

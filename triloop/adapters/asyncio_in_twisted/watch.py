@@ -133,7 +133,7 @@ class _EitherWay:
         self.cancel()
         self._inner = self._poller.watch_inner(getattr(self._reactor, POLLER).fileno())
         self._idle = 0
-        vars(self._reactor)["doIteration"] = self.wait
+        self._reactor.doIteration = self.wait
 
     def _found_by_reactor(self) -> None:
         try:
