@@ -7,9 +7,10 @@ decides how its allocator treats the 256 KiB that asyncio asks for at every read
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
-__all__ = ["datagrams", "echo", "streams", "tls"]
+__all__ = ["datagrams", "echo", "listen", "streams", "tls"]
 
 _BACKLOG = 1024
 _LOCAL = "127.0.0.1"
@@ -55,8 +56,13 @@ async def _streams_client(reader: asyncio.StreamReader, writer: asyncio.StreamWr
 
 async def echo() -> int:
     """A Protocol; the port."""
+    return await listen(Echo)
+
+
+async def listen(protocol: Callable[[], asyncio.BaseProtocol]) -> int:
+    """Any Protocol; the port."""
     loop = asyncio.get_running_loop()
-    return _keep(await loop.create_server(Echo, _LOCAL, 0, backlog=_BACKLOG))
+    return _keep(await loop.create_server(protocol, _LOCAL, 0, backlog=_BACKLOG))
 
 
 async def tls() -> int:

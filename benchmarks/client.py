@@ -298,13 +298,16 @@ def probe_http(port: int, request: bytes) -> int:
     """The length of a whole reply to ``request``, header and body.
 
     Raises:
-        ValueError: It is no success or does not state its length.
+        ValueError: It is no success, or not as long as it states.
     """
     with _open("http", port) as connection:
         reply = _exchange(connection, request)
-    head, _, body = reply.partition(b"\r\n\r\n")
-    lines = head.lower().split(b"\r\n")
-    lengths = [line.split(b":")[1] for line in lines if line.startswith(b"content-length:")]
-    if not lines[0].startswith(b"http/1.1 200") or not lengths or int(lengths[0]) != len(body):
-        raise ValueError(f"not a whole page: {reply!r}")
-    return len(reply)
+        head, _, body = reply.partition(b"\r\n\r\n")
+        lines = head.lower().split(b"\r\n")
+        lengths = [line.split(b":")[1] for line in lines if line.startswith(b"content-length:")]
+        missing = int(lengths[0]) - len(body) if lengths else -1
+        while missing > 0 and (more := connection.recv(_BUFFER)):
+            missing -= len(more)
+    if not lines[0].startswith(b"http/1.1 200") or missing:
+        raise ValueError(f"not a whole page: {reply[:_LARGE]!r}")
+    return len(reply) - len(body) + int(lengths[0])

@@ -10,6 +10,7 @@ __all__ = [
     "CONTENDERS",
     "EPOLL",
     "JOBS",
+    "KIB",
     "LOOP_EPOLL",
     "LOOP_SELECT",
     "OURS",
@@ -20,6 +21,7 @@ __all__ = [
     "TORNADO_UVLOOP",
     "TRADITION",
     "TRADITION_UVLOOP",
+    "TRANSFER",
     "UVLOOP",
     "Job",
     "Point",
@@ -50,6 +52,8 @@ CONTENDERS = (BARE, *_REACTORS, *_LOOPS)
 OURS = (TORNADO, TORNADO_UVLOOP, LOOP_EPOLL, LOOP_SELECT)
 
 KIB = 1024
+#: Bytes of a download or an upload.
+TRANSFER = 100 * KIB * KIB
 _SIZES = (64, KIB, 100 * KIB)
 _CROWDS = (1, 50, 1000)
 
@@ -90,9 +94,9 @@ def _in_bytes(size: int) -> str:
 class Job:
     """Something that every contender does.
 
-    ``kind`` says how it is measured: ``tcp``, ``tls``, ``udp``, ``http`` and ``websocket`` are
-    servers under load, ``work`` is a program that measures itself, ``client`` one that asks a site,
-    ``workers`` are servers that share a port.
+    ``kind`` says how it is measured: ``tcp``, ``tls``, ``udp``, ``http``, ``websocket``,
+    ``download`` and ``upload`` are servers under load, ``work`` is a program that measures itself,
+    ``client`` one that asks a site, ``workers`` are servers that share a port.
 
     A client has connected to a server and left before, unless the job is ``fresh``. Stock asyncio
     costs far more until then: each read maps and unmaps 256 KiB, until the first end of a stream
@@ -129,6 +133,14 @@ _IDLE = (Point(50, KIB), Point(50, KIB, idle=10_000))
 #: A Future natively; a Deferred by Twisted's function and triloop's; and the other way.
 _AWAITED = ("future", "asFuture", "as_future", "wait", "deferred", "fromFuture", "as_deferred")
 
+#: So many at once that the server never waits for the load: with one it is chance how much has
+#: arrived when an upload is read.
+_TRANSFER = (Point(4, TRANSFER),)
+_TRANSFER_REACTORS = (EPOLL, TORNADO, TORNADO_UVLOOP)
+_TRANSFER_LOOPS = (ASYNCIO, UVLOOP, LOOP_EPOLL, LOOP_SELECT)
+#: uvloop has no sendfile.
+_SENDFILE_LOOPS = (ASYNCIO, LOOP_EPOLL, LOOP_SELECT)
+
 #: Enough to compare all contenders.
 QUICK_POINTS = (*_FEW, *_PAGE)
 
@@ -148,6 +160,15 @@ _LOOP_JOBS = (
     Job("aiohttp-web", "http", _LOOPS, _PAGE),
     Job("twisted-idle", "tcp", _REACTORS, _IDLE),
     Job("asyncio-idle", "tcp", _LOOPS, _IDLE),
+    Job("twisted-pull", "download", _TRANSFER_REACTORS, _TRANSFER),
+    Job("twisted-push", "download", _TRANSFER_REACTORS, _TRANSFER),
+    Job("twisted-upload", "upload", _TRANSFER_REACTORS, _TRANSFER),
+    Job("asyncio-download", "download", _TRANSFER_LOOPS, _TRANSFER),
+    Job("asyncio-writelines", "download", _TRANSFER_LOOPS, _TRANSFER),
+    Job("asyncio-sendfile", "download", _SENDFILE_LOOPS, _TRANSFER),
+    Job("asyncio-upload", "upload", _TRANSFER_LOOPS, _TRANSFER),
+    Job("asyncio-buffered", "upload", _TRANSFER_LOOPS, _TRANSFER),
+    Job("tornado-download", "http", _TRANSFER_LOOPS, _TRANSFER),
     Job("timers", "work", (*_REACTORS, *_LOOPS)),
     Job("timers-reset", "work", _REACTORS),
     Job("call-at", "work", _LOOPS),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.client import Load, arrive, connect, frame, probe_http
-from benchmarks.jobs import EPOLL, TORNADO, Job, Point
+from benchmarks.jobs import EPOLL, KIB, TORNADO, TRANSFER, Job, Point
 from benchmarks.processes import Server, cores, pin, serving, site, started
 from benchmarks.results import Key, Results, Sample, describe_machine, sample
 
@@ -113,7 +113,8 @@ def _serve(server: Server, kind: str, point: Point, seconds: float) -> Sample:
         for connection in (*busy, *idle):
             connection.close()
         server.settle()
-    return sample(used, window.seconds, window.latencies, memory)
+    parts = TRANSFER // (KIB * KIB) if point.size == TRANSFER else 1
+    return sample(used, window.seconds, window.latencies, memory, parts)
 
 
 def _exchange(kind: str, port: int, size: int) -> tuple[bytes, int]:
@@ -122,6 +123,10 @@ def _exchange(kind: str, port: int, size: int) -> tuple[bytes, int]:
         return _PAGE_REQUEST, probe_http(port, _PAGE_REQUEST)
     if kind == "websocket":
         return frame(size, masked=True), len(frame(size, masked=False))
+    if kind == "download":
+        return b".", size
+    if kind == "upload":
+        return bytes(size), 1
     return bytes(size), size
 
 

@@ -54,13 +54,15 @@ class Key:
         return ", ".join(filter(None, [self.job, self.contender, str(self.point)]))
 
 
-def sample(cpu_ns: float, seconds: float, latencies: list[float], memory: float) -> Sample:
-    """The sample of a load that was served."""
+def sample(
+    cpu_ns: float, seconds: float, latencies: list[float], memory: float, parts: int
+) -> Sample:
+    """The sample of a load that was served. A request is counted as so many ``parts``."""
     requests = len(latencies)
     ordered = sorted(latencies)
     return Sample(
-        cpu=cpu_ns / requests / 1000,
-        rate=requests / seconds,
+        cpu=cpu_ns / (requests * parts) / 1000,
+        rate=requests * parts / seconds,
         busy=cpu_ns / seconds / 1e9,
         p50=ordered[requests // 2] * 1e6,
         p99=ordered[requests * 99 // 100] * 1e6,

@@ -10,11 +10,14 @@ from tornado.iostream import IOStream, StreamClosedError
 from tornado.tcpserver import TCPServer
 from tornado.web import Application, RequestHandler
 
-__all__ = ["echo", "web"]
+from benchmarks.jobs import KIB, TRANSFER
+
+__all__ = ["download", "echo", "web"]
 
 _BACKLOG = 1024
 _LOCAL = "127.0.0.1"
 _BUFFER = 65536
+_CHUNK = bytes(64 * KIB)
 # A server without a reference would be collected.
 _kept: list[TCPServer] = []
 
@@ -41,6 +44,17 @@ class Hello(RequestHandler):
         self.write(b"Hello, world!\n")
 
 
+class Download(RequestHandler):
+    """A page of 100 MiB, written as StaticFileHandler writes a file."""
+
+    async def get(self) -> None:
+        """The page."""
+        self.set_header("Content-Length", str(TRANSFER))
+        for _ in range(TRANSFER // len(_CHUNK)):
+            self.write(_CHUNK)
+            await self.flush()
+
+
 async def echo() -> int:
     """An IOStream; the port."""
     return _serve(EchoServer())
@@ -48,7 +62,16 @@ async def echo() -> int:
 
 async def web() -> int:
     """A page, without an access log; the port."""
-    return _serve(HTTPServer(Application([("/", Hello)], log_function=lambda handler: None)))
+    return _serve_http(Hello)
+
+
+async def download() -> int:
+    """A long page, without an access log; the port."""
+    return _serve_http(Download)
+
+
+def _serve_http(handler: type[RequestHandler]) -> int:
+    return _serve(HTTPServer(Application([("/", handler)], log_function=lambda handler: None)))
 
 
 def _serve(server: TCPServer) -> int:

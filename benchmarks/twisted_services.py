@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
 
-__all__ = ["datagrams", "echo", "tls"]
+__all__ = ["datagrams", "echo", "listen", "tls"]
 
 _BACKLOG = 1024
 _LOCAL = "127.0.0.1"
@@ -34,7 +34,12 @@ class EchoDatagrams(DatagramProtocol):
 
 def echo(reactor: Any) -> int:
     """A Protocol; the port."""
-    factory = Factory.forProtocol(Echo)
+    return listen(reactor, Echo)
+
+
+def listen(reactor: Any, protocol: type[Protocol]) -> int:
+    """Any Protocol; the port."""
+    factory = Factory.forProtocol(protocol)
     return _port(reactor.listenTCP(0, factory, _BACKLOG, _LOCAL))
 
 

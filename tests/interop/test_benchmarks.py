@@ -16,10 +16,12 @@ from benchmarks.jobs import (
     CONTENDERS,
     EPOLL,
     JOBS,
+    LOOP_EPOLL,
     OURS,
     SUITES,
     TORNADO,
     TORNADO_UVLOOP,
+    TRANSFER,
     Point,
 )
 from benchmarks.processes import cores
@@ -69,6 +71,21 @@ def test_one_command_measures_and_writes(tmp_path: Path) -> None:
     assert "twisted-echo (50 connections, 1 KiB)" in paths["markdown"].read_text()
     assert "](echo-50.svg)" in paths["markdown"].read_text()
     assert run("--read", paths["json"]) == printed
+
+
+def test_transfers_are_counted_by_the_mib(tmp_path: Path) -> None:
+    """Each kind once. A whole transfer takes as long as many of the parts that are counted."""
+    jobs = ("twisted-pull", "asyncio-buffered", "tornado-download")
+    path = tmp_path / "results.json"
+    run(
+        *("--jobs", *jobs, "--contenders", TORNADO, LOOP_EPOLL),
+        *("--seconds", "0.02", "--passes", "1", "--rounds", "1", "--json", path),
+    )
+    samples = Results.from_json(json.loads(path.read_text())).samples
+    assert {key.job for key in samples} == set(jobs)
+    for key, (one,) in samples.items():
+        assert key.point.size == TRANSFER
+        assert one.p50 > 10 * one.time > one.cpu
 
 
 @pytest.mark.parametrize("job", ["treq-downloads", "workers-fork"])
