@@ -33,13 +33,18 @@ def wakeup_owner(fd: int) -> str | None:
     reactor: Any = sys.modules.get("twisted.internet.reactor")
     if reactor is not None:
         wakers = internal_readers(reactor)
-        # A waker of Twisted's is two numbers, of which `o` is the end to write to.
-        if any(_has_socket(each, fd) or getattr(each, "o", -1) == fd for each in wakers):
+        if any(_writes_to(each) == fd for each in wakers):
             return described(reactor).rstrip(",")
     return next((named(loop) for loop in open_loops() if _has_socket(loop, fd)), None)
 
 
+def _writes_to(reader: Any) -> int:
+    """The end that a waker writes to: Twisted's as `o`; -1 for other readers."""
+    ours = getattr(reader, "writing_fileno", None)
+    return int(getattr(reader, "o", -1) if ours is None else ours())
+
+
 def _has_socket(owner: object, fd: int) -> bool:
-    """Whether an attribute of a loop or waker is the socket; the collector knows uvloop's."""
+    """Whether an attribute of a loop is the socket; the collector knows uvloop's."""
     held = [*gc.get_referents(owner), *getattr(owner, "__dict__", {}).values()]
     return any(isinstance(each, socket.socket) and each.fileno() == fd for each in held)

@@ -71,6 +71,7 @@ if TYPE_CHECKING:
         _scheduled: list[TimerHandle]
         _selector: Any
         _signal_handlers: dict[int, asyncio.Handle]
+        _ssock: socket.socket
         _stopping: bool
         _thread_id: int | None
         _timer_cancelled_count: int

@@ -82,15 +82,16 @@ _CPYTHON = (
         _SELECTOR_LOOP,
         ("_csock", "the end of the self-pipe that signals are written to"),
         ("_ensure_fd_no_transport(self, fd)", "as CPython's _make_socket_transport does"),
-        ("_process_self_data(self, data)", "overridden: signals are passed on to Twisted"),
+        ("_process_self_data(self, data)", "the signals among what was read"),
+        ("_read_from_self(self)", "overridden: one read; signals are passed on to Twisted"),
         ("_remove_reader(self, fd)", "of a reader that was cancelled"),
         ("_remove_writer(self, fd)", "of a writer that was cancelled"),
         ("_selector", "its poller, which is the host's to watch"),
+        ("_ssock", "the other end of the self-pipe"),
         inherited=True,
     ),
     *_at(
         _SELECTOR_LOOP,
-        ("_ssock", "the self-pipe, replaced in a child of fork"),
         ("_transports", "the parent's connections, in a child of fork"),
     ),
     *_at(

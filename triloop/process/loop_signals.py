@@ -121,11 +121,8 @@ class SharedSignals(LoopShare):
             self._reactor.callFromThread(reap_unwatched)
         self._handle(number)
 
-    def pass_on(self, data: bytes) -> None:
-        """Forward what was read from the loop's self-pipe: zeros are its own, the rest signals."""
-        numbers = data.translate(None, b"\0")
-        if not numbers:
-            return
+    def pass_on(self, numbers: bytes) -> None:
+        """Forward the signals that were read from the loop's self-pipe."""
         if signal.SIGCHLD in numbers:
             reap_unwatched()
         if self._next_alive():

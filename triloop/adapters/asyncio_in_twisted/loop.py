@@ -358,9 +358,19 @@ class ReactorEventLoop(ResolvingLoop):
         with self._signals.releasing(sig):
             return super().remove_signal_handler(sig)
 
-    def _process_self_data(self, data: bytes) -> None:
-        super()._process_self_data(data)
-        self._signals.pass_on(data)
+    def _read_from_self(self) -> None:
+        """Read once what has woken the loop; CPython's reads until there is no more.
+
+        The poller finds again what is left. What threads have sent is zeros.
+        """
+        try:
+            data = self._ssock.recv(4096)
+        except BlockingIOError:
+            return
+        numbers = data.translate(None, b"\0")
+        if numbers:
+            self._process_self_data(numbers)
+            self._signals.pass_on(numbers)
 
 
 def new_event_loop(reactor: Any = None, *, turn_budget: float = TURN_BUDGET) -> ReactorEventLoop:

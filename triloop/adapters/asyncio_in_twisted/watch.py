@@ -24,12 +24,8 @@ from zope.interface import implementer
 
 from triloop.adapters.asyncio_in_twisted.poller import RAW
 from triloop.adapters.twisted_in_asyncio.guest import GuestReactor
-from triloop.adapters.twisted_in_asyncio.poller import (
-    POLLER,
-    LeanReactor,
-    PollReactor,
-    keeps_log_context,
-)
+from triloop.adapters.twisted_in_asyncio.log_contexts import keeps_log_context
+from triloop.adapters.twisted_in_asyncio.poller import POLLER, LeanReactor, PollReactor
 from triloop.private.reactors import (
     add_internal_reader,
     internal_readers,

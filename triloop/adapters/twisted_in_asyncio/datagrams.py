@@ -17,7 +17,8 @@ from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.python import log
 
 from triloop.adapters.twisted_in_asyncio.contexts import InContext
-from triloop.adapters.twisted_in_asyncio.poller import LeanReactor, keeps_log_context
+from triloop.adapters.twisted_in_asyncio.log_contexts import keeps_log_context
+from triloop.adapters.twisted_in_asyncio.poller import LeanReactor
 from triloop.private.twisted import adopt_port
 
 __all__ = ["DatagramReactor"]

@@ -55,9 +55,8 @@ class GuestReactor(TimedReactor, StreamReactor, DatagramReactor):
     def suspend_turn(self) -> None:
         """Prepare for an iteration or a turn in the middle of a turn.
 
-        Early writes, answers and calls of threads that the turn has not run yet are queued again.
+        Early writes and answers that the turn has not run yet are queued again.
         """
-        self.requeue_thread_calls()
         self.keep_nothing_back()
 
     def turn(self) -> None:
@@ -110,7 +109,8 @@ class GuestReactor(TimedReactor, StreamReactor, DatagramReactor):
 
         It is called in the context of the thread that asked for it.
         """
-        super().callFromThread(in_present_context(callable), *args, **kw)
+        self.threadCallQueue.append((in_present_context(callable), args, kw))
+        self.wakeUp()
 
     def _run_thread_calls(self) -> None:
         self.contexts.leave(super()._run_thread_calls)

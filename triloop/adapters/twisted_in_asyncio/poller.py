@@ -6,15 +6,15 @@ import functools
 import sys
 from collections.abc import Callable
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet import error
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.python import context, log
 from twisted.python.failure import Failure
-from twisted.python.log import ILogContext
 
 from triloop.adapters.twisted_in_asyncio.contexts import Contexts, context_of
+from triloop.adapters.twisted_in_asyncio.log_contexts import KEEPERS, log_context, prefix_of
 from triloop.adapters.twisted_in_asyncio.waker import Waker
 
 if TYPE_CHECKING:
@@ -36,26 +36,9 @@ else:  # pragma: no cover - the BSDs and macOS
 
     POLLER = "_kq"
 
-__all__ = ["POLLER", "LeanReactor", "PollReactor", "keeps_log_context"]
+__all__ = ["POLLER", "LeanReactor", "PollReactor"]
 
-_BUGGY = "(buggy logPrefix method)"
 _NO_DESCRIPTOR = error.ConnectionFdescWentAway("File descriptor lost")
-
-
-_keepers: Any = set()
-_Class = TypeVar("_Class", bound=type)
-
-
-def keeps_log_context(kind: _Class) -> _Class:
-    """Decorate a class of selectables whose ``doRead`` is called by the shortest path.
-
-    They keep their log context, whose prefix is their ``logstr``, and leave the poller before their
-    descriptor is closed. Subclasses do not inherit this.
-    """
-    #: The outer context and the prefix that it was made from, and the log context.
-    kind.log_context = None, None, {}  # type: ignore[attr-defined]
-    _keepers.add(kind)
-    return kind
 
 
 class LeanReactor(PollReactor):
@@ -212,7 +195,7 @@ class LeanReactor(PollReactor):
         try:
             for stream in batch:
                 if stream.early is batch:
-                    write_out = log.callWithContext, {"system": _prefix(stream)}, self.write_out
+                    write_out = log.callWithContext, {"system": prefix_of(stream)}, self.write_out
                     self.contexts.call(stream.reactor_context, *write_out, stream, batch)
         except (KeyboardInterrupt, SystemExit) as interrupt:
             self.interrupt = self.interrupt or interrupt
@@ -252,7 +235,7 @@ class LeanReactor(PollReactor):
         entered.append(None)
         selectables: dict[int, Any] = self._selectables
         # Within another callback, its context may have been entered.
-        keepers, find = ((), self.contexts.of) if level else (_keepers, context_of)
+        keepers, find = ((), self.contexts.of) if level else (KEEPERS, context_of)
         try:
             for fd, event in events:
                 selectable: Any = selectables.get(fd)
@@ -265,11 +248,11 @@ class LeanReactor(PollReactor):
                         if made_in is around and prefix is selectable.logstr:
                             contexts[top] = made
                         else:
-                            contexts[top] = _log_context(selectable, contexts[:top])
+                            contexts[top] = log_context(selectable, contexts[:top])
                         why = its.run(selectable.doRead)
                     elif selectable is not None:
                         its = entered[level] = find(selectable)
-                        contexts[top] = _log_context(selectable, contexts[:top])
+                        contexts[top] = log_context(selectable, contexts[:top])
                         why, read = its.run(self._do_event, selectable, fd, event)
                 except (KeyboardInterrupt, SystemExit):
                     raise
@@ -365,26 +348,3 @@ if POLLER == "_poller":
                 log.err()
             if why:
                 self._disconnectSelectable(selectable, why, reading)
-
-
-def _log_context(selectable: Any, around: list[dict[Any, Any]]) -> dict[Any, Any]:
-    """The context in which ``selectable`` logs; it is stored on those that keep theirs.
-
-    Args:
-        selectable: Whatever the poller has found ready.
-        around: The contexts that are in force, the innermost last.
-    """
-    outer = next(one[ILogContext] for one in reversed(around) if ILogContext in one)
-    prefix = _prefix(selectable)
-    made: dict[Any, Any] = {ILogContext: {**outer, "system": prefix}}
-    if selectable.__class__ in _keepers:
-        selectable.log_context = around[-1], prefix, made
-    return made
-
-
-def _prefix(selectable: Any) -> str:
-    try:
-        return str(selectable.logPrefix())
-    except Exception:  # noqa: BLE001 - the application's; it is logged
-        log.err(system=_BUGGY)
-        return _BUGGY

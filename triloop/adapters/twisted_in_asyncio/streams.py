@@ -14,7 +14,8 @@ from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 
 from triloop.adapters.twisted_in_asyncio.contexts import Accepted, Accepting, Connecting
 from triloop.adapters.twisted_in_asyncio.early_writes import OPEN, STREAMED, EarlyWriter
-from triloop.adapters.twisted_in_asyncio.poller import LeanReactor, keeps_log_context
+from triloop.adapters.twisted_in_asyncio.log_contexts import keeps_log_context
+from triloop.adapters.twisted_in_asyncio.poller import LeanReactor
 from triloop.private.twisted import adopt_connection, adopt_port
 
 __all__ = ["StreamReactor"]

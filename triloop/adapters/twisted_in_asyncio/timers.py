@@ -200,10 +200,13 @@ def _run(call: TimedCall) -> None:
 class TimedReactor(ReactorBase):
     """IReactorTime, and the pass of Twisted's main loop without its I/O."""
 
+    #: A deque, where Twisted's is a list: the calls are taken from it one by one.
+    threadCallQueue: Any
+
     def __init__(self) -> None:
         self.timed_calls = TimedCalls(self, self.called_earlier)
-        self._thread_calls: deque[tuple[Any, Any, Any]] = deque()
         super().__init__()
+        self.threadCallQueue = deque()
 
     def called_earlier(self) -> None:
         """A timed call was moved to sooner; there is nothing to do where the reactor polls."""
@@ -236,26 +239,20 @@ class TimedReactor(ReactorBase):
         self.timed_calls.run_due()
 
     def _run_thread_calls(self) -> None:
-        """Run what is queued now; what these calls queue in turn waits for the next pass."""
-        queue, calls = self.threadCallQueue, self._thread_calls
-        count = len(queue)  # a thread may add to it at any time
-        calls.extend(queue[:count])
-        del queue[:count]
-        try:
-            while calls:
-                function, args, kw = calls.popleft()
-                try:
-                    function(*args, **kw)
-                except (KeyboardInterrupt, SystemExit):
-                    raise
-                except BaseException:  # noqa: BLE001 - whatever it is, the other calls are due
-                    _log.failure("while calling from thread")
-        finally:
-            self.requeue_thread_calls()
+        """Run what is queued now; what these calls queue in turn waits for the next pass.
+
+        A pass within one of these calls runs the rest of them.
+        """
+        queue = self.threadCallQueue
+        for _ in range(len(queue)):
+            if not queue:
+                break
+            function, args, kw = queue.popleft()
+            try:
+                function(*args, **kw)
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException:  # noqa: BLE001 - whatever it is, the other calls are due
+                _log.failure("while calling from thread")
         if queue:
             self.wakeUp()
-
-    def requeue_thread_calls(self) -> None:
-        """Leave to the next pass the calls that this one has not run yet."""
-        self.threadCallQueue[:0] = self._thread_calls
-        self._thread_calls.clear()

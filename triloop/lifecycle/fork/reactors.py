@@ -194,7 +194,7 @@ def _drop_calls(reactor: Any) -> None:
         drop_delayed_calls(reactor)
         for call in calls:
             drop_call(call)
-    _left.append(reactor.threadCallQueue[:])
+    _left.append(list(reactor.threadCallQueue))
     reactor.threadCallQueue.clear()
 
 
