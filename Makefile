@@ -15,6 +15,7 @@
 #   make demo-screenshots     the same for the documentation: its pictures, made anew
 #   make test-apps            well-known applications, from the wheel; installs them, on a Debian
 #   make apps-docs            the same for the documentation: its table of applications, made anew
+#   make test-scrapy          Scrapy's own suite on our reactor and on Twisted's, side by side
 #   make test-dns             names asked of nsd, unbound and dnsmasq, beside getaddrinfo; installs them, on a Debian
 #   make test-upstream        the upstream suites alone, on every kind of loop and reactor
 #   make pythons              CPython 3.14 and 3.15 in .pythons, on a Debian that has neither
@@ -52,7 +53,7 @@ SCHEDULES ?= 1000000
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo demo-screenshots test test-browser test-apps apps-docs test-await test-quick test-dns test-gui test-hosts hosts-docs test-upstream pythons canary check lint types imports fragments engine test-all fuzz faults simulate coverage bench bench-docs bench-apps bench-workers bench-fairness bench-dns docs clean
+.PHONY: demo demo-screenshots test test-browser test-apps apps-docs test-scrapy test-await test-quick test-dns test-gui test-hosts hosts-docs test-upstream pythons canary check lint types imports fragments engine test-all fuzz faults simulate coverage bench bench-docs bench-apps bench-workers bench-fairness bench-dns docs clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "triloop needs Python 3.10 or later; set PYTHON=...")'
@@ -112,6 +113,14 @@ apps-docs:
 	.ci/apps
 	TRILOOP_APPS_TABLE=$(CURDIR)/docs/_static/applications.md \
 	  .ci/from-wheel $(PYTHON) test,apps $(PYTEST_ARGS) tests/apps
+
+# All modules, for an hour; some of them by PYTEST_ARGS="-k engine". Its tests are in its source
+# distribution only. pytest-twisted is for Scrapy's pytest, not for ours.
+SCRAPY := $(CURDIR)/.scrapy
+test-scrapy:
+	.ci/scrapy $(PYTHON) $(SCRAPY)
+	TRILOOP_SCRAPY=$(SCRAPY) .ci/from-wheel $(PYTHON) scrapy -p no:twisted $(PYTEST_ARGS) \
+	  tests/upstream/test_scrapy_suite.py
 
 test-dns: $(STAMP)
 	.ci/dns $(BIN)/python -m pytest -n 0 $(PYTEST_ARGS) tests/dns
@@ -207,4 +216,4 @@ bench-dns: $(BENCH_STAMP)
 	.ci/dns $(BIN)/python -m benchmarks.resolvers --markdown $(BENCH_DOCS)/resolvers.md
 
 clean:
-	rm -rf .venv .venv-* .pythons .nox build dist docs/_build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* .pythons .scrapy .nox build dist docs/_build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache

@@ -1,4 +1,4 @@
-"""Servers that the programs talk to: each in a directory of its own."""
+"""Servers that the programs talk to, and commands that they run: each in a directory of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +23,35 @@ def directory() -> Iterator[Path]:
         path = Path(name)
         path.chmod(0o755)
         yield path
+
+
+def command(name: str) -> str:
+    """The path of a command of this environment: ``twistd``, for example."""
+    return str(Path(sys.executable).with_name(name))
+
+
+@contextlib.contextmanager
+def running(arguments: list[str], folder: Path) -> Iterator[Path]:
+    """Run a server's own command, which has to end at SIGTERM.
+
+    Args:
+        arguments: The command, and what goes with it.
+        folder: The directory that it works in.
+
+    Yields:
+        The file with its output.
+    """
+    log = folder / "log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(arguments, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        yield log
+        server.terminate()
+        code = server.wait(timeout=30)
+        assert code in {0, -signal.SIGTERM}, f"{code}: {log.read_text()}"
+    finally:
+        server.kill()
+        server.wait()
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from collections.abc import Callable
@@ -9,7 +10,9 @@ import pytest
 
 from . import suites
 
-Judge = Callable[[str, str], None]
+Judge = Callable[..., None]
+#: A lane of its own, which gets Scrapy's tests first.
+collect_ignore = [] if "TRILOOP_SCRAPY" in os.environ else ["test_scrapy_suite.py"]
 
 
 @pytest.fixture
@@ -23,18 +26,18 @@ def native_runs(pytestconfig: pytest.Config) -> suites.NativeRuns:
 def judge(
     native_runs: suites.NativeRuns, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> Judge:
-    """Runs a suite on one kind of ours and fails the test where the native loop does better."""
+    """Runs a suite, or some of its tests, on one kind of ours; fails where native does better."""
 
-    def run_and_compare(suite: str, kind: str) -> None:
-        native = native_runs.of(suite)
-        ours = suites.run(suite, kind, tmp_path)
+    def run_and_compare(suite: str, kind: str, *tests: str) -> None:
+        native = native_runs.of(suite, *tests)
+        ours = suites.run(suite, kind, tmp_path, *tests)
         excepted = suites.exceptions(suite, kind)
         again = suites.short_of(native, ours, excepted)
         if again and ours.complete:
             folder = tmp_path / "again"
             folder.mkdir()
             ours = suites.repeated(suite, kind, folder, ours, again)
-        here = f"Python {platform.python_version()}, {suite} on {kind}"
+        here = " ".join([f"Python {platform.python_version()}, {suite} on {kind}", *tests])
         counts = f"{here}: {ours.summary()}; native: {native.summary()}"
         if again:
             counts += f"; run again by themselves: {', '.join(again)}"

@@ -106,23 +106,26 @@ class NativeRuns:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def of(self, suite: str) -> Record:
-        """The record of the native run of ``suite``; it is run if there is no valid record."""
-        folder = self._folder / f"{suite}-{_fingerprint()}"
+    def of(self, suite: str, *tests: str) -> Record:
+        """The record of the native run of a suite, or of some of its tests.
+
+        It is run if there is no valid record.
+        """
+        folder = self._folder / f"{suite}-{_fingerprint(*tests)}"
         folder.mkdir(parents=True, exist_ok=True)
         with _lock(folder / "lock"):  # the workers of one test run share the folder
             path = folder / "record.jsonl"
             record = read(path)
             if not record.complete:
                 path.unlink(missing_ok=True)
-                record = run(suite, NATIVE, folder)
+                record = run(suite, NATIVE, folder, *tests)
         if not record.complete:
             raise RuntimeError(f"the native run of {suite} did not end: {_end(record)}")
         return record
 
 
-def _fingerprint() -> str:
-    facts = [platform.python_version(), sys.executable, str(os.geteuid())]
+def _fingerprint(*tests: str) -> str:
+    facts = [*tests, platform.python_version(), sys.executable, str(os.geteuid())]
     facts += [importlib.metadata.version(name) for name in ("twisted", "tornado")]
     facts += [path.read_text("utf-8") for path in sorted(HERE.glob("*.py"))]
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:16]
