@@ -12,12 +12,12 @@ from pathlib import Path
 
 from benchmarks import targets
 from benchmarks.charts import write_charts
-from benchmarks.contenders import is_installed
-from benchmarks.jobs import BARE, JOBS, QUICK_POINTS, SUITES, Job, Point
+from benchmarks.jobs import QUICK_POINTS, SUITES, Job
 from benchmarks.measure import Plan, measure
 from benchmarks.pages import awaits, listing, page, with_figures
 from benchmarks.report import tables
 from benchmarks.results import Results
+from benchmarks.selection import add_options, narrowed
 
 _FULL = Plan(seconds=0.2, passes=3, rounds=5)
 _QUICK = Plan(seconds=0.05, passes=1, rounds=1)
@@ -61,12 +61,8 @@ def _write(results: Results, options: argparse.Namespace) -> None:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    names = ", ".join(job.name for job in JOBS)
     parser.add_argument("--suite", choices=SUITES, default="loops", help="what is measured")
-    parser.add_argument("--jobs", nargs="+", default=[], help=f"part of a name will do: {names}")
-    parser.add_argument("--contenders", nargs="+", default=[], help="the same: TornadoReactor, ...")
-    parser.add_argument("--connections", type=int, nargs="+", help="only with so many: 1 50 1000")
-    parser.add_argument("--size", type=int, nargs="+", help="only with messages of so many bytes")
+    add_options(parser)
     parser.add_argument("--seconds", type=float, help="of each measurement")
     parser.add_argument("--passes", type=int, help="over all contenders, in the same processes")
     parser.add_argument("--rounds", type=int, help="with new processes; all go into the medians")
@@ -95,32 +91,17 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 
 def _jobs(options: argparse.Namespace) -> list[Job]:
-    """The jobs that the options select; jobs without a point or a contender are left out."""
-    jobs = (job for job in SUITES[options.suite] if _matches(job.name, options.jobs))
-    wanted = [_narrow(job, options) for job in jobs]
-    return [job for job in wanted if job.points and set(job.contenders) - {BARE}]
+    return narrowed((_narrow(job, options) for job in SUITES[options.suite]), options)
 
 
 def _narrow(job: Job, options: argparse.Namespace) -> Job:
-    points = job.points
-    wanted = (n for n in job.contenders if _matches(n, options.contenders) or n == BARE)
-    contenders = tuple(n for n in wanted if is_installed(n))
     if options.quick and job.kind not in {"work", "client", "workers"}:
-        points = job.at(QUICK_POINTS).points if not job.name.endswith("idle") else ()
+        job = replace(job, points=()) if job.name.endswith("idle") else job.at(QUICK_POINTS)
     if options.targets:
-        points = tuple(p for p in points if targets.needs(job.name, p))
-        contenders = tuple(n for n in contenders if targets.needs(job.name, contender=n))
-    return replace(job, contenders=contenders, points=tuple(p for p in points if _fits(p, options)))
-
-
-def _fits(point: Point, options: argparse.Namespace) -> bool:
-    sized = not point.size or not options.size or point.size in options.size
-    crowds = options.connections
-    return sized and (not crowds or not point.connections or point.connections in crowds)
-
-
-def _matches(name: str, parts: list[str]) -> bool:
-    return not parts or any(part.lower() in name.lower() for part in parts)
+        points = tuple(p for p in job.points if targets.needs(job.name, p))
+        contenders = tuple(n for n in job.contenders if targets.needs(job.name, contender=n))
+        job = replace(job, contenders=contenders, points=points)
+    return job
 
 
 def _allow_many_descriptors() -> None:

@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from benchmarks.client import Load, arrive, connect, frame, probe_http
@@ -14,7 +15,7 @@ from benchmarks.jobs import EPOLL, KIB, TORNADO, TRANSFER, Job, Point
 from benchmarks.processes import Server, cores, pin, serving, site, started
 from benchmarks.results import Key, Results, Sample, describe_machine, sample
 
-__all__ = ["Plan", "measure"]
+__all__ = ["Plan", "loaded", "measure", "visit"]
 
 _PAGE_REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #: Seconds of requests before anything is measured.
@@ -71,7 +72,7 @@ def _measure_servers(
     with serving(contenders, job.name, core) as servers:
         if not job.fresh:
             for server in servers:
-                _visit(server, job.kind)
+                visit(server, job.kind)
         for point in job.points:
             # A fresh server is so once, and memory that was freed is used again: only the first
             # crowd shows what it takes.
@@ -82,7 +83,7 @@ def _measure_servers(
                     results.add(key, _serve(server, job.kind, point, plan.seconds))
 
 
-def _visit(server: Server, kind: str) -> None:
+def visit(server: Server, kind: str) -> None:
     """Connect and leave."""
     for connection in connect(kind, server.port, 1):
         connection.close()
@@ -95,6 +96,23 @@ def _serve(server: Server, kind: str, point: Point, seconds: float) -> Sample:
     idle = connect(kind, server.port, point.idle)
     server.settle()
     memory = (server.memory() - before) / point.idle if point.idle else 0
+    try:
+        with loaded(server, kind, point, min(_WARM_UP, seconds)) as load:
+            started = server.cpu_ns()
+            window = load.run(seconds)
+            server.settle()
+            used = server.cpu_ns() - started
+    finally:
+        for connection in idle:
+            connection.close()
+        server.settle()
+    parts = TRANSFER // (KIB * KIB) if point.size == TRANSFER else 1
+    return sample(used, window.seconds, window.latencies, memory, parts)
+
+
+@contextmanager
+def loaded(server: Server, kind: str, point: Point, warm_up: float = _WARM_UP) -> Iterator[Load]:
+    """A load that has run for ``warm_up`` seconds; its connections are closed at the end."""
     request, reply_size = _exchange(kind, server.port, point.size)
     if kind == "workers":
         busy = arrive(server.port, point.connections, request, reply_size)
@@ -102,19 +120,13 @@ def _serve(server: Server, kind: str, point: Point, seconds: float) -> Sample:
         busy = connect(kind, server.port, point.connections)
     load = Load(busy, request, reply_size, sleeps=kind == "workers")
     try:
-        load.run(min(_WARM_UP, seconds))
+        load.run(warm_up)
         server.settle()
-        started = server.cpu_ns()
-        window = load.run(seconds)
-        server.settle()
-        used = server.cpu_ns() - started
+        yield load
     finally:
         load.close()
-        for connection in (*busy, *idle):
+        for connection in busy:
             connection.close()
-        server.settle()
-    parts = TRANSFER // (KIB * KIB) if point.size == TRANSFER else 1
-    return sample(used, window.seconds, window.latencies, memory, parts)
 
 
 def _exchange(kind: str, port: int, size: int) -> tuple[bytes, int]:
