@@ -9,7 +9,18 @@ from typing import Any
 
 from benchmarks import jobs
 
-__all__ = ["install", "is_installed", "is_reactor", "new_loop", "run_loop", "run_reactor"]
+__all__ = [
+    "install",
+    "is_installed",
+    "is_reactor",
+    "new_loop",
+    "options",
+    "run_loop",
+    "run_reactor",
+]
+
+#: Arguments of triloop's reactors and loops.
+options: dict[str, Any] = {}
 
 
 def is_installed(contender: str) -> bool:
@@ -61,7 +72,7 @@ def install(contender: str) -> Any:
     else:
         import triloop
 
-        triloop.install(_asyncio_loop(host))
+        triloop.install(_asyncio_loop(host), **options)
     from twisted.internet import reactor
 
     return reactor
@@ -108,4 +119,4 @@ def _reactor_loop(reactor: str) -> asyncio.AbstractEventLoop:
         selectreactor.install()
     import triloop
 
-    return triloop.new_event_loop()
+    return triloop.new_event_loop(**options)

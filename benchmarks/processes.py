@@ -58,21 +58,32 @@ class Server:
 
     def __init__(self, module: str, *arguments: str) -> None:
         command = [sys.executable, "-m", module, *arguments]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
         self.contender = arguments[0] if arguments else module
         self.pid = self._process.pid
         self.port = 0
 
     def wait_until_ready(self, core: int | None) -> None:
         """Wait for the port, then pin the server to its core; None leaves it all of them."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.contender} did not start: see its error above")
-        self.port = int(line)
+        self.port = int(self.hear())
         if core is not None:
             pin(self.pid, core)
         self.settle()
+
+    def hear(self) -> str:
+        """Wait for the next line that it prints."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.contender} has ended: see its error above")
+        return line
+
+    def go_on(self) -> None:
+        """Give it a line; a program that is profiled waits for one."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
 
     def cpu_ns(self) -> int:
         """CPU time since the start, by the scheduler's clock; exact while the server is idle.
@@ -83,10 +94,19 @@ class Server:
 
     def memory(self) -> int:
         """Bytes of memory that are the process's own."""
+        return self.status("RssAnon") * 1024
+
+    def page_faults(self) -> int:
+        """How many pages the kernel has given it, without reading them from a disk."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[7])
+
+    def status(self, name: str) -> int:
+        """A number of the kernel's about the process, by its name in /proc/PID/status."""
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("RssAnon:"):
-                return int(line.split()[1]) * 1024
-        raise RuntimeError("/proc/PID/status shows no RssAnon: the benchmarks need Linux 4.5")
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1])
+        raise RuntimeError(f"/proc/PID/status shows no {name}: the benchmarks need Linux 4.5")
 
     def settle(self) -> None:
         """Wait until the server has nothing left to do."""
@@ -99,8 +119,9 @@ class Server:
         """Kill the process."""
         self._process.kill()
         self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
 @contextmanager

@@ -6,6 +6,8 @@ import gc
 import json
 import sys
 import time
+from collections.abc import Callable
+from typing import ClassVar
 
 __all__ = ["Stopwatch"]
 
@@ -17,10 +19,14 @@ class Stopwatch:
         seconds: How long; a program that ends by itself needs none.
     """
 
+    #: Each is called before the first operation, and after the last one.
+    pauses: ClassVar[list[Callable[[], None]]] = []
+
     def __init__(self, seconds: float = 0.0) -> None:
         # Earlier garbage would otherwise be collected within the measurement.
         gc.collect()
         self.operations = 0
+        self._pause()
         self._started = time.perf_counter()
         self._cpu = time.process_time_ns()
         self._end = self._started + seconds
@@ -39,3 +45,8 @@ class Stopwatch:
         """Print the report, for the process that started this one."""
         sys.stdout.write(json.dumps(self.report()) + "\n")
         sys.stdout.flush()
+        self._pause()
+
+    def _pause(self) -> None:
+        for pause in self.pauses:
+            pause()

@@ -1,0 +1,248 @@
+"""``python -m benchmarks.profile``: what a request or an operation is made of, native beside ours.
+
+System calls by strace, page faults by the kernel, and the interpreter's steps by function. The
+cells are those that missed their target in some results, or those that the options select.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from benchmarks import targets
+from benchmarks.client import connect
+from benchmarks.jobs import BARE, JOBS, Job, Point
+from benchmarks.measure import loaded, visit
+from benchmarks.pages import table
+from benchmarks.processes import Server, cores, pin, site, started
+from benchmarks.report import describe
+from benchmarks.results import Key, Results, describe_machine
+from benchmarks.selection import add_options, narrowed
+
+__all__ = ["Profile", "missed", "page"]
+
+_COUNTED = "benchmarks.counted"
+#: How many functions are named.
+_FUNCTIONS = 10
+#: What is rarer, a request, is not named.
+_RARE = 0.05
+#: What takes a process of its own each time, or cannot be told to wait.
+_NOT_PROFILED = {"import", "scrapy-crawl", "workers-fork", "workers-reuse-port"}
+
+
+@dataclass
+class Profile:
+    """What was counted, and in how many operations."""
+
+    operations: int = 0
+    faults: int = 0
+    calls: dict[str, int] = field(default_factory=dict)
+    steps: dict[str, int] = field(default_factory=dict)
+
+
+#: A cell, and what each of its contenders does in it.
+Cell = tuple[Job, Point, dict[str, Profile]]
+#: Seconds until a contender is given up.
+_PATIENCE = 60
+
+
+def main() -> None:
+    """Profile, print the page, and write it where it is wanted."""
+    parser = argparse.ArgumentParser(prog="benchmarks.profile", description=__doc__)
+    add_options(parser)
+    parser.add_argument("--missed", type=Path, help="the cells that missed a target in this file")
+    parser.add_argument("--seconds", type=float, default=0.5, help="of each cell and contender")
+    parser.add_argument("--markdown", type=Path, help="a file for the tables")
+    options = parser.parse_args()
+    jobs = narrowed(JOBS, options)
+    if options.missed:
+        jobs = missed(jobs, Results.from_json(json.loads(options.missed.read_text())))
+    signal.signal(signal.SIGALRM, _give_up)
+    results = Results(describe_machine(), options.seconds)
+    text = page(list(_profiles(jobs, results)), results)
+    sys.stdout.write(text)
+    if options.markdown:
+        options.markdown.write_text(text)
+
+
+def missed(jobs: Iterable[Job], results: Results) -> list[Job]:
+    """The cells of these jobs that missed a target; each is a job of its own, at one point."""
+    found: dict[tuple[str, Point], set[str]] = {}
+    for verdict in targets.missed(targets.judge(results)):
+        target = verdict.target
+        found.setdefault((target.job, target.point), set()).add(target.ours)
+    return [
+        replace(job, points=(point,), contenders=contenders)
+        for job in jobs
+        for point in job.points
+        if (contenders := _beside(job, found.get((job.name, point), set())))
+    ]
+
+
+def _beside(job: Job, names: Iterable[str]) -> tuple[str, ...]:
+    """Some contenders of a job, each with its native one; not the bare loop."""
+    wanted = {one for name in names if name != BARE for one in (name, job.native(name))}
+    return tuple(name for name in job.contenders if name in wanted)
+
+
+def _give_up(*_: object) -> None:
+    raise TimeoutError(f"no end after {_PATIENCE} seconds")
+
+
+def _profiles(jobs: list[Job], results: Results) -> Iterator[Cell]:
+    """Each cell; what failed is left out, and the results name it."""
+    core, here = cores()
+    pin(os.getpid(), here)
+    for job in jobs:
+        for point in job.points if job.name not in _NOT_PROFILED else ():
+            sys.stderr.write(f"{job.name}, {point}\n")
+            profiles = {}
+            for name in _beside(job, job.contenders):
+                with results.attempt(str(Key(job.name, name, point))):
+                    profiles[name] = _profile(job, point, name, core, results.seconds)
+            yield job, point, profiles
+
+
+def _profile(job: Job, point: Point, contender: str, core: int, seconds: float) -> Profile:
+    with ExitStack() as stack:
+        stack.callback(signal.alarm, 0)
+        signal.alarm(_PATIENCE)
+        if job.kind == "work":
+            command = ["benchmarks.workloads", contender, job.name, str(seconds)]
+        elif job.kind == "client":
+            module = f"benchmarks.applications.{job.name.replace('-', '_')}"
+            load = [stack.enter_context(site()), point.size, point.connections, seconds]
+            command = [module, contender, *map(str, load)]
+        else:
+            command = ["benchmarks.servers", contender, job.name]
+            (server,) = stack.enter_context(started([Server(_COUNTED, *command)], core))
+            return _serve(server, job, point, seconds)
+        program = Server(_COUNTED, *command)
+        stack.callback(program.stop)
+        return _work(program, core)
+
+
+def _serve(server: Server, job: Job, point: Point, seconds: float) -> Profile:
+    if not job.fresh:
+        visit(server, job.kind)
+    with ExitStack() as stack:
+        for connection in connect(job.kind, server.port, point.idle):
+            stack.enter_context(connection)
+        load = stack.enter_context(loaded(server, job.kind, point))
+        with _counting(server) as profile:
+            profile.operations = len(load.run(seconds).latencies)
+            server.settle()
+    return profile
+
+
+def _work(program: Server, core: int) -> Profile:
+    program.hear()
+    pin(program.pid, core)
+    with _counting(program) as profile:
+        program.go_on()
+        profile.operations = json.loads(program.hear())["operations"]
+        program.hear()
+    return profile
+
+
+@contextmanager
+def _counting(process: Server) -> Iterator[Profile]:
+    """Count what the process does meanwhile; it is idle at both ends."""
+    profile = Profile()
+    _switch(process)
+    process.settle()
+    faults = process.page_faults()
+    with _system_calls(process, profile):
+        yield profile
+    profile.faults = process.page_faults() - faults
+    _switch(process)
+    profile.steps = json.loads(process.hear())
+
+
+def _switch(process: Server) -> None:
+    """Have it begin to count its steps, or end; a signal interrupts what already waits."""
+    process.settle()
+    os.kill(process.pid, signal.SIGUSR1)
+
+
+@contextmanager
+def _system_calls(process: Server, profile: Profile) -> Iterator[None]:
+    with tempfile.NamedTemporaryFile("r") as found:
+        command = ["strace", "-c", "-f", "-q", "-o", found.name, "-p", str(process.pid)]
+        tracer = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        try:
+            while not process.status("TracerPid"):
+                if tracer.poll() is not None:
+                    raise RuntimeError("strace may not trace another process here: be root")
+                time.sleep(0.01)
+            yield
+        finally:
+            tracer.send_signal(signal.SIGINT)
+            tracer.wait()
+        # The share of the time, seconds, microseconds a call, calls, errors if any, the name.
+        rows = (line.split() for line in found.read().splitlines())
+        profile.calls = {row[-1]: int(row[3]) for row in rows if len(row) > 4 and row[3].isdigit()}
+        profile.calls.pop("total", None)
+
+
+# -- the page -----------------------------------------------------------------------------------
+
+
+def page(cells: list[Cell], results: Results) -> str:
+    """A table for each cell.
+
+    Args:
+        cells: What was counted.
+        results: Of which the machine and the failures matter.
+    """
+    failed = "\n".join(f"- failed: {failure}" for failure in results.failures)
+    tables = [_table(*cell) for cell in cells if cell[2]]
+    return "\n\n".join(filter(None, [f"Counted on {describe(results)}.", failed, *tables])) + "\n"
+
+
+def _table(job: Job, point: Point, profiles: dict[str, Profile]) -> str:
+    load = f" ({point})" if str(point) else ""
+    ones = list(profiles.values())
+    rows = [
+        _row("**system calls**", ones, [sum(one.calls.values()) for one in ones]),
+        *_rows(ones, [one.calls for one in ones]),
+        _row("**page faults**", ones, [one.faults for one in ones]),
+        _row("**interpreter steps**", ones, [sum(one.steps.values()) for one in ones]),
+        *_rows(ones, [one.steps for one in ones])[:_FUNCTIONS],
+    ]
+    return table((f"{job.name}{load}", *profiles), rows, left=(0,))
+
+
+def _rows(profiles: list[Profile], counted: list[dict[str, int]]) -> list[list[str]]:
+    """A row for each name that is not rare, the most frequent first."""
+    each = {
+        name: max(
+            found.get(name, 0) / one.operations
+            for one, found in zip(profiles, counted, strict=True)
+        )
+        for found in counted
+        for name in found
+    }
+    names = sorted((name for name in each if each[name] >= _RARE), key=lambda name: -each[name])
+    return [
+        _row(f"`{name}`", profiles, [found.get(name, 0) for found in counted]) for name in names
+    ]
+
+
+def _row(name: str, profiles: list[Profile], numbers: list[int]) -> list[str]:
+    each = (number / one.operations for one, number in zip(profiles, numbers, strict=True))
+    return [name, *(f"{one:,.2f}" if one < 10 else f"{one:,.0f}" for one in each)]
+
+
+if __name__ == "__main__":
+    main()
