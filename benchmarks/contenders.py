@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import signal
 from collections.abc import Awaitable, Callable
 from importlib.util import find_spec
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 from benchmarks import jobs
 
 __all__ = [
+    "die_with_parent",
     "install",
     "is_installed",
     "is_reactor",
@@ -21,6 +24,13 @@ __all__ = [
 
 #: Arguments of triloop's reactors and loops.
 options: dict[str, Any] = {}
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent() -> None:
+    """Have the kernel end this process with the one that started it."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def is_installed(contender: str) -> bool:

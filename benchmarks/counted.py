@@ -18,7 +18,6 @@ from types import CodeType, FrameType
 from typing import Any
 
 from benchmarks import contenders
-from benchmarks.servers import die_with_parent
 from benchmarks.stopwatch import Stopwatch
 
 __all__: list[str] = []
@@ -93,7 +92,7 @@ def _wait_for_a_line() -> None:
 
 def main() -> None:
     """Run the module, with what follows as its arguments."""
-    die_with_parent()
+    contenders.die_with_parent()
     signal.signal(signal.SIGUSR1, Steps().switch)
     Stopwatch.pauses.append(_wait_for_a_line)
     contenders.options["turn_budget"] = _TURN_BUDGET

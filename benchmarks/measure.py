@@ -15,7 +15,7 @@ from benchmarks.jobs import EPOLL, KIB, TORNADO, TRANSFER, Job, Point
 from benchmarks.processes import Server, cores, pin, serving, site, started
 from benchmarks.results import Key, Results, Sample, describe_machine, sample
 
-__all__ = ["Plan", "loaded", "measure", "visit"]
+__all__ = ["Plan", "loaded", "measure", "program", "visit"]
 
 _PAGE_REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #: Seconds of requests before anything is measured.
@@ -164,47 +164,54 @@ def _measure_workers(
 def _measure_clients(
     job: Job, contenders: tuple[str, ...], plan: Plan, core: int, results: Results
 ) -> None:
-    module = f"benchmarks.applications.{job.name.replace('-', '_')}"
     with site() as port:
-        for point in job.points:
-            load = [str(point.connections), str(plan.seconds * _WORK_LONGER)]
-            if not point.connections:  # it ends by itself
-                load = []
-            for contender in contenders * plan.passes:
-                where = [contender, str(port), str(point.size)]
-                key = Key(job.name, contender, point)
+        for key in [Key(job.name, one, point) for point in job.points for one in contenders]:
+            command = program(key, plan.seconds * _WORK_LONGER, port)
+            for _ in range(plan.passes):
                 with results.attempt(str(key)):
-                    one = _measured([sys.executable, "-m", module, *where, *load], core)
-                    results.add(key, one)
+                    results.add(key, _measured(command, core))
 
 
 def _measure_work(
     job: Job, contenders: tuple[str, ...], plan: Plan, core: int, results: Results
 ) -> None:
-    do = _import if job.name == "import" else _work
     for contender in contenders * plan.passes:
         key = Key(job.name, contender, job.points[0])
         with results.attempt(str(key)):
-            results.add(key, do(contender, job.name, plan.seconds * _WORK_LONGER, core))
+            if job.name == "import":
+                results.add(key, _import(contender, core))
+            else:
+                results.add(key, _measured(program(key, plan.seconds * _WORK_LONGER), core))
 
 
 #: All kinds of jobs but servers under load.
 _WAYS = {"client": _measure_clients, "work": _measure_work, "workers": _measure_workers}
 
 
-def _work(contender: str, job: str, seconds: float, core: int) -> Sample:
-    command = [sys.executable, "-m", "benchmarks.workloads", contender, job, str(seconds)]
-    return _measured(command, core)
+def program(key: Key, seconds: float, site: int = 0) -> list[str]:
+    """The arguments of a program that measures itself.
+
+    Args:
+        key: What it does.
+        seconds: For how long; a crawl ends by itself.
+        site: The port of the site that a client asks.
+    """
+    load = key.point
+    if not site:
+        return ["benchmarks.workloads", key.contender, key.job, str(seconds)]
+    module = f"benchmarks.applications.{key.job.replace('-', '_')}"
+    until = [str(load.connections), str(seconds)] if load.connections else []
+    return [module, key.contender, str(site), str(load.size), *until]
 
 
-def _measured(command: list[str], core: int) -> Sample:
+def _measured(arguments: list[str], core: int) -> Sample:
     """The sample of a program that measures itself."""
-    done = json.loads(_output(command, core))
+    done = json.loads(_output([sys.executable, "-m", *arguments], core))
     operations, cpu_ns, seconds = done["operations"], done["cpu_ns"], done["seconds"]
     return Sample(cpu_ns / operations / 1000, operations / seconds, cpu_ns / seconds / 1e9)
 
 
-def _import(contender: str, job: str, seconds: float, core: int) -> Sample:
+def _import(contender: str, core: int) -> Sample:
     """The best of a few: an import is short, and every disturbance makes it longer.
 
     The first one compiles what is not compiled yet, and is not counted.

@@ -22,7 +22,7 @@ from pathlib import Path
 from benchmarks import targets
 from benchmarks.client import connect
 from benchmarks.jobs import BARE, JOBS, Job, Point
-from benchmarks.measure import loaded, visit
+from benchmarks.measure import loaded, program, visit
 from benchmarks.pages import table
 from benchmarks.processes import Server, cores, pin, site, started
 from benchmarks.report import describe
@@ -36,8 +36,8 @@ _COUNTED = "benchmarks.counted"
 _FUNCTIONS = 10
 #: What is rarer, a request, is not named.
 _RARE = 0.05
-#: What takes a process of its own each time, or cannot be told to wait.
-_NOT_PROFILED = {"import", "scrapy-crawl", "workers-fork", "workers-reuse-port"}
+#: A whole crawl takes minutes; the others are no single program that repeats something.
+_NOT_PROFILED = {"scrapy-crawl", "import", "workers-fork", "workers-reuse-port"}
 
 
 @dataclass
@@ -108,28 +108,24 @@ def _profiles(jobs: list[Job], results: Results) -> Iterator[Cell]:
             sys.stderr.write(f"{job.name}, {point}\n")
             profiles = {}
             for name in _beside(job, job.contenders):
-                with results.attempt(str(Key(job.name, name, point))):
-                    profiles[name] = _profile(job, point, name, core, results.seconds)
+                key = Key(job.name, name, point)
+                with results.attempt(str(key)):
+                    profiles[name] = _profile(job, key, core, results.seconds)
             yield job, point, profiles
 
 
-def _profile(job: Job, point: Point, contender: str, core: int, seconds: float) -> Profile:
+def _profile(job: Job, key: Key, core: int, seconds: float) -> Profile:
     with ExitStack() as stack:
         stack.callback(signal.alarm, 0)
         signal.alarm(_PATIENCE)
-        if job.kind == "work":
-            command = ["benchmarks.workloads", contender, job.name, str(seconds)]
-        elif job.kind == "client":
-            module = f"benchmarks.applications.{job.name.replace('-', '_')}"
-            load = [stack.enter_context(site()), point.size, point.connections, seconds]
-            command = [module, contender, *map(str, load)]
-        else:
-            command = ["benchmarks.servers", contender, job.name]
-            (server,) = stack.enter_context(started([Server(_COUNTED, *command)], core))
-            return _serve(server, job, point, seconds)
-        program = Server(_COUNTED, *command)
-        stack.callback(program.stop)
-        return _work(program, core)
+        if job.kind not in {"work", "client"}:
+            one = Server(_COUNTED, "benchmarks.servers", key.contender, job.name)
+            stack.enter_context(started([one], core))
+            return _serve(one, job, key.point, seconds)
+        port = stack.enter_context(site()) if job.kind == "client" else 0
+        one = Server(_COUNTED, *program(key, seconds, port))
+        stack.callback(one.stop)
+        return _work(one, core)
 
 
 def _serve(server: Server, job: Job, point: Point, seconds: float) -> Profile:
@@ -145,13 +141,13 @@ def _serve(server: Server, job: Job, point: Point, seconds: float) -> Profile:
     return profile
 
 
-def _work(program: Server, core: int) -> Profile:
-    program.hear()
-    pin(program.pid, core)
-    with _counting(program) as profile:
-        program.go_on()
-        profile.operations = json.loads(program.hear())["operations"]
-        program.hear()
+def _work(process: Server, core: int) -> Profile:
+    process.hear()
+    pin(process.pid, core)
+    with _counting(process) as profile:
+        process.go_on()
+        profile.operations = json.loads(process.hear())["operations"]
+        process.hear()
     return profile
 
 

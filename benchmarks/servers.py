@@ -6,18 +6,14 @@ It prints its port and serves until its parent kills it, or dies.
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 from benchmarks import bare
-from benchmarks.contenders import is_reactor, run_loop, run_reactor
+from benchmarks.contenders import die_with_parent, is_reactor, run_loop, run_reactor
 from benchmarks.jobs import BARE
-
-_PR_SET_PDEATHSIG = 1
 
 #: For each job the module and the function that serve it and return the port.
 _SERVICES = {
@@ -46,11 +42,6 @@ _SERVICES = {
     "tornado-web": ("tornado_services", "web"),
     "aiohttp-web": ("aiohttp_services", "web"),
 }
-
-
-def die_with_parent() -> None:
-    """Have the kernel end this process with the one that started it."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def announce(port: int) -> None:

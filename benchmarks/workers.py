@@ -19,9 +19,9 @@ from functools import partial
 from hashlib import pbkdf2_hmac
 from typing import Any
 
-from benchmarks.contenders import install, is_reactor, new_loop
+from benchmarks.contenders import die_with_parent, install, is_reactor, new_loop
 from benchmarks.jobs import OURS
-from benchmarks.servers import announce, die_with_parent
+from benchmarks.servers import announce
 
 _LOCAL = "127.0.0.1"
 _BACKLOG = 1024

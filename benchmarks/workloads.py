@@ -16,8 +16,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from benchmarks.contenders import is_reactor, run_loop, run_reactor
-from benchmarks.servers import die_with_parent
+from benchmarks.contenders import die_with_parent, is_reactor, run_loop, run_reactor
 from benchmarks.stopwatch import Stopwatch
 
 _PENDING = 100_000

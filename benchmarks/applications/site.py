@@ -2,6 +2,9 @@
 
 ``/page/NUMBER/SIZE`` is one of some hundred pages that link to each other, ``/file/SIZE`` a
 download. It prints its port and serves until its parent kills it, or dies.
+
+It never sleeps, as the load of the servers does not: a client that sends each request at once would
+pay for waking it each time, one that sends them in bursts would not.
 """
 
 from __future__ import annotations
@@ -12,7 +15,8 @@ from typing import cast
 
 import uvloop
 
-from benchmarks.servers import announce, die_with_parent
+from benchmarks.contenders import die_with_parent
+from benchmarks.servers import announce
 
 __all__ = ["PAGES"]
 
@@ -60,7 +64,13 @@ def page(number: int, size: int) -> bytes:
 
 async def main() -> None:
     """Serve for ever."""
-    server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", 0)
+    loop = asyncio.get_running_loop()
+
+    def stay_awake() -> None:
+        loop.call_soon(stay_awake)
+
+    stay_awake()
+    server = await loop.create_server(Connection, "127.0.0.1", 0)
     announce(server.sockets[0].getsockname()[1])
     await server.serve_forever()
 
