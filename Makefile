@@ -24,10 +24,13 @@
 #   make simulate             the engine alone, through a million orders of events (SCHEDULES)
 #   make coverage             the tests, with a report of the lines and branches they missed
 #   make bench                every event loop side by side, by the CPU time of a request (BENCH_ARGS)
-#   make bench-docs           the same for the documentation: replaces its charts and tables
+#   make bench-docs           all of the documentation's figures: everything below but bench-dns, in half an hour
+#   make bench-loops          every event loop, for the documentation: its charts and tables, and the README's figures
 #   make bench-apps           applications beside their default loops, for the documentation
 #   make bench-workers        two processes on one port beside one, for the documentation
 #   make bench-fairness       how long I/O waits for callbacks that are always ready, ours and native
+#   make bench-profile        what a request is made of, in each cell that missed its target (PROFILE_ARGS: any others)
+#   make bench-pages          the tables of the loops and applications anew, from what was measured last
 #   make bench-dns            lookups by every resolver, side by side; installs nsd, on a Debian
 #   make docs                 the documentation, in docs/_build/html
 
@@ -53,7 +56,7 @@ SCHEDULES ?= 1000000
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo demo-screenshots test test-browser test-apps apps-docs test-scrapy test-await test-quick test-dns test-gui test-hosts hosts-docs test-upstream pythons canary check lint types imports fragments engine test-all fuzz faults simulate coverage bench bench-docs bench-apps bench-workers bench-fairness bench-dns docs clean
+.PHONY: demo demo-screenshots test test-browser test-apps apps-docs test-scrapy test-await test-quick test-dns test-gui test-hosts hosts-docs test-upstream pythons canary check lint types imports fragments engine test-all fuzz faults simulate coverage bench bench-docs bench-loops bench-apps bench-workers bench-fairness bench-profile bench-pages bench-dns docs clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "triloop needs Python 3.10 or later; set PYTHON=...")'
@@ -194,23 +197,36 @@ coverage: $(STAMP)
 bench: $(BENCH_STAMP)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
-# It wants the machine for itself.
+# They want the machine for themselves, one after the other. The profiles are of what was missed just now.
+bench-docs:
+	$(MAKE) --keep-going --jobs=1 bench-loops bench-apps bench-workers bench-fairness bench-profile
+
 BENCH_DOCS := docs/_static/benchmarks
-bench-docs: $(BENCH_STAMP)
-	mkdir -p $(BENCH_DOCS)
-	$(BIN)/python -m benchmarks --rounds 3 --passes 2 $(BENCH_ARGS) --readme README.md \
-	  --awaits $(BENCH_DOCS)/awaits.md --json $(BENCH_DOCS)/results.json --svg $(BENCH_DOCS) --markdown $(BENCH_DOCS)/results.md
+LOOPS := --readme README.md --awaits $(BENCH_DOCS)/awaits.md --svg $(BENCH_DOCS) --markdown $(BENCH_DOCS)/results.md
+APPS := --suite applications --markdown $(BENCH_DOCS)/applications.md
+TWO_CORES := --suite workers --markdown $(BENCH_DOCS)/workers.md
+
+bench-loops: $(BENCH_STAMP)
+	$(BIN)/python -m benchmarks $(LOOPS) --json $(BENCH_DOCS)/results.json --rounds 3 --passes 2 --seconds 0.15 $(BENCH_ARGS)
 
 bench-apps: $(BENCH_STAMP)
-	$(BIN)/python -m benchmarks --suite applications --rounds 5 --passes 1 $(BENCH_ARGS) \
-	  --json $(BENCH_DOCS)/applications.json --markdown $(BENCH_DOCS)/applications.md
+	$(BIN)/python -m benchmarks $(APPS) --json $(BENCH_DOCS)/applications.json --rounds 3 --passes 2 $(BENCH_ARGS)
 
 bench-workers: $(BENCH_STAMP)
-	$(BIN)/python -m benchmarks --suite workers --rounds 5 --passes 2 $(BENCH_ARGS) \
-	  --json $(BENCH_DOCS)/workers.json --markdown $(BENCH_DOCS)/workers.md
+	$(BIN)/python -m benchmarks $(TWO_CORES) --json $(BENCH_DOCS)/workers.json --rounds 3 --passes 2 $(BENCH_ARGS)
 
-bench-fairness: $(STAMP)
+bench-fairness: $(BENCH_STAMP)
 	$(BIN)/python -m benchmarks.fairness --markdown $(BENCH_DOCS)/fairness.md
+
+PROFILE_ARGS ?= --missed $(BENCH_DOCS)/results.json $(BENCH_DOCS)/applications.json --markdown $(BENCH_DOCS)/profiles.md
+bench-profile: $(BENCH_STAMP)
+	.ci/strace $(BIN)/python -m benchmarks.profile $(PROFILE_ARGS)
+
+# After benchmarks/reasons.py has changed, say.
+bench-pages: $(STAMP)
+	$(BIN)/python -m benchmarks $(LOOPS) --read $(BENCH_DOCS)/results.json >/dev/null
+	$(BIN)/python -m benchmarks $(APPS) --read $(BENCH_DOCS)/applications.json >/dev/null
+	$(BIN)/python -m benchmarks $(TWO_CORES) --read $(BENCH_DOCS)/workers.json >/dev/null
 
 bench-dns: $(BENCH_STAMP)
 	.ci/dns $(BIN)/python -m benchmarks.resolvers --markdown $(BENCH_DOCS)/resolvers.md

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from benchmarks import targets
 from benchmarks.charts import write_charts
-from benchmarks.jobs import QUICK_POINTS, SUITES, Job
+from benchmarks.jobs import LOOP_SELECT, QUICK_AWAITS, QUICK_POINTS, SUITES, Job
 from benchmarks.measure import Plan, measure
 from benchmarks.pages import awaits, listing, page, with_figures
+from benchmarks.reasons import reason
 from benchmarks.report import tables
 from benchmarks.results import Results
 from benchmarks.selection import add_options, narrowed
@@ -39,6 +40,9 @@ def main() -> int:
     verdicts = targets.judge(results)
     if verdicts:
         sys.stdout.write("\n" + targets.table(verdicts))
+    for verdict in targets.missed(verdicts) if options.markdown else ():
+        if reason(verdict) is None:
+            _tell(f"missed, and benchmarks/reasons.py has no reason: {verdict.target}")
     missed = not all(verdict.holds for verdict in verdicts)
     return int(bool(results.failures) or (options.targets and missed))
 
@@ -95,13 +99,22 @@ def _jobs(options: argparse.Namespace) -> list[Job]:
 
 
 def _narrow(job: Job, options: argparse.Namespace) -> Job:
-    if options.quick and job.kind not in {"work", "client", "workers"}:
-        job = replace(job, points=()) if job.name.endswith("idle") else job.at(QUICK_POINTS)
+    if options.quick:
+        job = _first_look(job)
     if options.targets:
         points = tuple(p for p in job.points if targets.needs(job.name, p))
         contenders = tuple(n for n in job.contenders if targets.needs(job.name, contender=n))
         job = replace(job, contenders=contenders, points=points)
     return job
+
+
+def _first_look(job: Job) -> Job:
+    if job.name.endswith("idle") or (
+        job.name.startswith("await-") and job.name not in QUICK_AWAITS
+    ):
+        return replace(job, points=())
+    job = replace(job, contenders=tuple(n for n in job.contenders if n != LOOP_SELECT))
+    return job if job.kind in {"work", "client", "workers"} else job.at(QUICK_POINTS)
 
 
 def _allow_many_descriptors() -> None:

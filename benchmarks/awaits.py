@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 
 import triloop
 
-__all__ = ["AWAITS", "PLAIN"]
+__all__ = ["ANYTHING", "AWAITS"]
 
 Loop = asyncio.AbstractEventLoop
 
@@ -30,15 +30,25 @@ def _deferred(loop: Loop) -> Deferred[int]:
     return deferred
 
 
-#: The job of a plain ``await deferred``, for which await_anything() has to be on.
-PLAIN = "await-deferred"
+async def _await_deferred(loop: Loop) -> int:
+    return await _deferred(loop)
+
+
+def _coroutine(loop: Loop) -> Awaitable[int]:
+    return triloop.wait(Deferred.fromCoroutine(_await_deferred(loop)))
+
+
+#: The jobs for which await_anything() has to be on.
+ANYTHING = {"await-deferred", "await-coroutine-task"}
 
 AWAITS: dict[str, Callable[[Loop], Awaitable[Any]]] = {
     "await-future": _future,
     "await-asFuture": lambda loop: _deferred(loop).asFuture(loop),
     "await-as_future": lambda loop: triloop.as_future(_deferred(loop)),
     "await-wait": lambda loop: triloop.wait(_deferred(loop)),
-    PLAIN: _deferred,
+    "await-deferred": _deferred,
+    "await-coroutine": _coroutine,
+    "await-coroutine-task": _coroutine,
     "await-fromFuture": lambda loop: triloop.wait(Deferred.fromFuture(_future(loop))),
     "await-as_deferred": lambda loop: triloop.wait(triloop.as_deferred(_future(loop))),
 }

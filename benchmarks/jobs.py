@@ -14,6 +14,7 @@ __all__ = [
     "LOOP_EPOLL",
     "LOOP_SELECT",
     "OURS",
+    "QUICK_AWAITS",
     "QUICK_POINTS",
     "RLOOP",
     "SUITES",
@@ -69,6 +70,11 @@ class Point:
     size: int = 0
     idle: int = 0
     workers: int = 0
+
+    @property
+    def parts(self) -> int:
+        """How many operations a request counts for: a transfer is counted by the MiB."""
+        return TRANSFER // (KIB * KIB) if self.size == TRANSFER else 1
 
     def __str__(self) -> str:
         parts = []
@@ -130,8 +136,12 @@ _ECHO = tuple(Point(crowd, size) for size in _SIZES for crowd in _CROWDS)
 _FEW = (Point(1, KIB), Point(50, KIB))
 _PAGE = (Point(1), Point(50))
 _IDLE = (Point(50, KIB), Point(50, KIB, idle=10_000))
-#: A Future natively; a Deferred by Twisted's function and triloop's; and the other way.
-_AWAITED = ("future", "asFuture", "as_future", "wait", "deferred", "fromFuture", "as_deferred")
+#: A Future natively; a Deferred by Twisted's function and triloop's; and the other way. Last a
+#: coroutine by Twisted's driver, and as a Task.
+_AWAITED = (
+    *("future", "asFuture", "as_future", "wait", "deferred", "fromFuture", "as_deferred"),
+    *("coroutine", "coroutine-task"),
+)
 
 #: So many at once that the server never waits for the load: with one it is chance how much has
 #: arrived when an upload is read.
@@ -141,8 +151,9 @@ _TRANSFER_LOOPS = (ASYNCIO, UVLOOP, LOOP_EPOLL, LOOP_SELECT)
 #: uvloop has no sendfile.
 _SENDFILE_LOOPS = (ASYNCIO, LOOP_EPOLL, LOOP_SELECT)
 
-#: Enough to compare all contenders.
+#: Enough for a first look.
 QUICK_POINTS = (*_FEW, *_PAGE)
+QUICK_AWAITS = {"await-future", "await-deferred"}
 
 _LOOP_JOBS = (
     Job("twisted-echo", "tcp", (BARE, *_REACTORS), _ECHO),

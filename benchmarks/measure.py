@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from benchmarks.client import Load, arrive, connect, frame, probe_http
-from benchmarks.jobs import EPOLL, KIB, TORNADO, TRANSFER, Job, Point
+from benchmarks.jobs import EPOLL, TORNADO, Job, Point
 from benchmarks.processes import Server, cores, pin, serving, site, started
 from benchmarks.results import Key, Results, Sample, describe_machine, sample
 
@@ -41,7 +41,8 @@ class Plan:
 
     A measurement takes ``seconds``. It is made ``passes`` times, each time with every contender
     in turn, so that a disturbance of the machine affects all of them. Then all of that
-    is done again, ``rounds`` times, with new processes.
+    is done again, ``rounds`` times, with new processes. A program that measures itself is a new
+    process each time, and runs once a round.
     """
 
     seconds: float
@@ -106,8 +107,7 @@ def _serve(server: Server, kind: str, point: Point, seconds: float) -> Sample:
         for connection in idle:
             connection.close()
         server.settle()
-    parts = TRANSFER // (KIB * KIB) if point.size == TRANSFER else 1
-    return sample(used, window.seconds, window.latencies, memory, parts)
+    return sample(used, window.seconds, window.latencies, memory, point.parts)
 
 
 @contextmanager
@@ -167,15 +167,14 @@ def _measure_clients(
     with site() as port:
         for key in [Key(job.name, one, point) for point in job.points for one in contenders]:
             command = program(key, plan.seconds * _WORK_LONGER, port)
-            for _ in range(plan.passes):
-                with results.attempt(str(key)):
-                    results.add(key, _measured(command, core))
+            with results.attempt(str(key)):
+                results.add(key, _measured(command, core))
 
 
 def _measure_work(
     job: Job, contenders: tuple[str, ...], plan: Plan, core: int, results: Results
 ) -> None:
-    for contender in contenders * plan.passes:
+    for contender in contenders:
         key = Key(job.name, contender, job.points[0])
         with results.attempt(str(key)):
             if job.name == "import":

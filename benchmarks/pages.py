@@ -17,11 +17,15 @@ from benchmarks.jobs import (
     Job,
     Point,
 )
+from benchmarks.reasons import reason
 from benchmarks.report import describe
 from benchmarks.results import Key, Results
 from benchmarks.targets import Verdict, described, judge, missed
 
-__all__ = ["awaits", "listing", "page", "table", "with_figures"]
+__all__ = ["UNEXPLAINED", "awaits", "listing", "page", "table", "with_figures"]
+
+#: What stands in the place of a reason.
+UNEXPLAINED = "**no reason is given**"
 
 _LEGEND = """\
 Microseconds of CPU time for a request, for a MiB of 100 MiB, or for an operation where there are no
@@ -71,7 +75,8 @@ def _missed(results: Results, verdicts: list[Verdict]) -> str:
     count = f"{len(found)} of {len(verdicts)} targets are missed"
     if not found:
         return f"{count}.\n\n{failed}"
-    head = ("job", "ours", "µs", "against", "µs", "ratio", "bar", "beyond it by")
+    head = ("job", "ours", "µs", "against", "µs", "ratio", "bar", "beyond it by", "why")
+    reasons = list(dict.fromkeys(filter(None, (reason(verdict) for verdict in found))))
     rows = (
         [
             *_subject(verdict),
@@ -81,11 +86,13 @@ def _missed(results: Results, verdicts: list[Verdict]) -> str:
             f"{verdict.ratio:.2f}",
             _bar(verdict),
             f"{verdict.excess - 1:.0%}",
+            f"{reasons.index(why) + 1}" if (why := reason(verdict)) else UNEXPLAINED,
         ]
         for verdict in found
     )
-    listed = table(head, rows, left=(0, 1, 3))
-    return f"{count}, the farthest first.\n\n{failed}\n{listed}"
+    listed = table(head, rows, left=(0, 1, 3, 8))
+    told = "\n".join(f"{number}. {why.text}" for number, why in enumerate(reasons, 1))
+    return f"{count}, the farthest first.\n\n{failed}\n{listed}\n\n{told}"
 
 
 def _targets(verdicts: list[Verdict]) -> str:
@@ -217,6 +224,8 @@ _AWAITS = {
     "await-as_future": "a Deferred, by `as_future`",
     "await-wait": "a Deferred, by `wait`",
     "await-deferred": "a Deferred as it is, with `await_anything()`",
+    "await-coroutine": "a coroutine that awaits a Deferred, by `fromCoroutine` and `wait`",
+    "await-coroutine-task": "the same with `await_anything()`, where the coroutine is a Task",
     "await-fromFuture": "a Future, by Twisted's `fromFuture` and `wait`",
     "await-as_deferred": "a Future, by `as_deferred` and `wait`",
 }

@@ -12,7 +12,8 @@ from pathlib import Path
 
 __all__ = ["Server", "cores", "pin", "serving", "site", "started"]
 
-_REST = 0.01
+#: Seconds in which a server that has something to do uses its core.
+_REST = 0.004
 
 
 def cores() -> tuple[int, int]:

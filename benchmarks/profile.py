@@ -60,13 +60,14 @@ def main() -> None:
     """Profile, print the page, and write it where it is wanted."""
     parser = argparse.ArgumentParser(prog="benchmarks.profile", description=__doc__)
     add_options(parser)
-    parser.add_argument("--missed", type=Path, help="the cells that missed a target in this file")
+    parser.add_argument("--missed", type=Path, nargs="+", help="what missed its target in these")
     parser.add_argument("--seconds", type=float, default=0.5, help="of each cell and contender")
     parser.add_argument("--markdown", type=Path, help="a file for the tables")
     options = parser.parse_args()
     jobs = narrowed(JOBS, options)
     if options.missed:
-        jobs = missed(jobs, Results.from_json(json.loads(options.missed.read_text())))
+        read = (Results.from_json(json.loads(path.read_text())) for path in options.missed)
+        jobs = [job for results in read for job in missed(jobs, results)]
     signal.signal(signal.SIGALRM, _give_up)
     results = Results(describe_machine(), options.seconds)
     text = page(list(_profiles(jobs, results)), results)
@@ -79,8 +80,8 @@ def missed(jobs: Iterable[Job], results: Results) -> list[Job]:
     """The cells of these jobs that missed a target; each is a job of its own, at one point."""
     found: dict[tuple[str, Point], set[str]] = {}
     for verdict in targets.missed(targets.judge(results)):
-        target = verdict.target
-        found.setdefault((target.job, target.point), set()).add(target.ours)
+        for key in (verdict.target.our_key, verdict.target.other_key):
+            found.setdefault((key.job, key.point), set()).add(key.contender)
     return [
         replace(job, points=(point,), contenders=contenders)
         for job in jobs
@@ -91,8 +92,9 @@ def missed(jobs: Iterable[Job], results: Results) -> list[Job]:
 
 def _beside(job: Job, names: Iterable[str]) -> tuple[str, ...]:
     """Some contenders of a job, each with its native one; not the bare loop."""
-    wanted = {one for name in names if name != BARE for one in (name, job.native(name))}
-    return tuple(name for name in job.contenders if name in wanted)
+    (whole,) = (one for one in JOBS if one.name == job.name)
+    wanted = {one for name in names if name != BARE for one in (name, whole.native(name))}
+    return tuple(name for name in whole.contenders if name in wanted)
 
 
 def _give_up(*_: object) -> None:
@@ -136,7 +138,7 @@ def _serve(server: Server, job: Job, point: Point, seconds: float) -> Profile:
             stack.enter_context(connection)
         load = stack.enter_context(loaded(server, job.kind, point))
         with _counting(server) as profile:
-            profile.operations = len(load.run(seconds).latencies)
+            profile.operations = len(load.run(seconds).latencies) * point.parts
             server.settle()
     return profile
 

@@ -52,6 +52,10 @@ class Target:
     other_point: Point | None = None
     other_job: str = ""
 
+    def __str__(self) -> str:
+        what, against = described(self)
+        return f"{what}, {self.ours} : {against}"
+
     @property
     def our_key(self) -> Key:
         """What is judged."""
@@ -84,10 +88,8 @@ def _reactor_targets(ours: str, tradition: str) -> list[Target]:
 def _loop_targets() -> list[Target]:
     return [
         _cheaper("asyncio-fresh", LOOP_EPOLL, _FIFTY, ASYNCIO, 3.0),
-        _cheaper("asyncio-echo", LOOP_EPOLL, _FIFTY, ASYNCIO, 3.0),
         Target("asyncio-echo", LOOP_EPOLL, _FIFTY, UVLOOP, 1.2),
         _cheaper("streams-fresh", LOOP_EPOLL, _FIFTY, ASYNCIO, 2.0),
-        _cheaper("streams-echo", LOOP_EPOLL, _FIFTY, ASYNCIO, 2.0),
     ]
 
 
