@@ -14,7 +14,8 @@ PATIENCE = 60.0
 RUNNERS = {
     "unittest": ["-m", "unittest", "test_with_unittest", "test_with_tornado"],
     "trial": ["-m", "twisted.trial", "--reactor=triloop", "test_with_trial"],
-    "pytest": ["-m", "pytest", "-p", "no:cacheprovider", "--triloop-host=asyncio", "--noconftest",
+    "pytest": ["-m", "pytest", "-pno:cacheprovider", "-pno:asyncio", "-pno:twisted",
+               "--triloop-host=asyncio", "--noconftest",
                "-c", "/dev/null", "test_with_pytest.py"],
 }  # fmt: skip
 SAYS = {"unittest": "Ran 2 tests", "trial": "successes=2", "pytest": "1 passed"}

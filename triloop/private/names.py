@@ -47,6 +47,7 @@ _TASKS = "asyncio.tasks"
 _TRANSPORT = "asyncio.selector_events:_SelectorTransport"
 
 _CPYTHON = (
+    *_at("warnings", ("_warn_unawaited_coroutine(coro)", "a test fails on what it says")),
     # The loop of CPython as a guest. There is no public way to give it one turn, or to ask when
     # it is due.
     *_at(
@@ -395,6 +396,11 @@ _TORNADO = (
 _OTHERS = (
     *_at("uvloop:Loop", ("_get_backend_id(self)", "the number of its epoll")),
     *_at("nest_asyncio2", ("_nest_patched", "the mark that it leaves on asyncio")),
+    *_at(
+        "pytest_twisted",
+        ("_instances", "the reactor of a session, and the greenlet that runs it"),
+        ("_pytest_twisted_mark", "its async fixtures are left to it"),
+    ),
 )
 
 NAMES: tuple[PrivateName, ...] = (*_CPYTHON, *_TWISTED, *_TORNADO, *_OTHERS)

@@ -11,7 +11,7 @@ from twisted.application.reactors import installReactor
 from triloop.adapters.asyncio_in_twisted.loop import new_event_loop
 from triloop.adapters.twisted_in_asyncio.install import install
 
-__all__ = ["HOSTS", "install_host"]
+__all__ = ["HOSTS", "UnusableHostError", "install_host"]
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
@@ -33,6 +33,10 @@ _LOOPS: dict[str, LoopFactory] = {"asyncio": _stock, "uvloop": _uvloop}
 HOSTS = (*_LOOPS, "epoll", "poll", "select")
 
 
+class UnusableHostError(Exception):
+    """There is another reactor than the host needs; the message says what to do."""
+
+
 def install_host(name: str) -> LoopFactory:
     """Install the reactor of this process for a host.
 
@@ -47,9 +51,7 @@ def install_host(name: str) -> LoopFactory:
     """
     if name in _LOOPS:
         make = _LOOPS[name]
-        first = make()
-        install(first)
-        first.close()
+        install(make(), restartable=True)
         return make
     reactor: Any = installReactor(name)
     return lambda: new_event_loop(reactor)

@@ -10,207 +10,209 @@
         ...
 
 The reactor of the process is installed before the first test module is imported. Each marked test
-gets a loop of its own, in which the reactor runs from before its fixtures to after them. A test
-fails on connections, delayed calls, tasks and threads that it, or a fixture of it, leaves behind.
-They are taken away before the next test. (uvloop does not show the connections and delayed calls
-that were made with asyncio; all else is found there too.)
+gets a loop of its own, and the reactor runs whenever that does: in the test, and in its async
+fixtures. A test fails on what it, or a fixture of it, leaves behind; that is taken away before the
+next test.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
+import functools
 import inspect
 import sys
 from collections.abc import Callable, Generator
-from functools import partial
 from typing import Any
 
 import pytest
 from twisted.internet.error import ReactorAlreadyInstalledError
-from twisted.internet.task import deferLater
 
-from triloop.awaitables import as_future
-from triloop.lifecycle.attach import attached
-from triloop.lifecycle.exit import wind_down
-from triloop.testing.hosts import HOSTS, install_host
-from triloop.testing.leftovers import (
-    Found,
-    discard,
-    in_loop,
-    in_process,
-    in_reactor,
-    new_since,
-)
+from triloop.private.pytest_twisted import PytestTwisted
+from triloop.testing.fixtures import adapted
+from triloop.testing.hosts import HOSTS, UnusableHostError, install_host
+from triloop.testing.judgement import Outcome, fail_on, held, run_judged, take_turns
+from triloop.testing.leftovers import Found, discard, new_since
+from triloop.testing.loops import Runs, TestLoop
 
-__all__ = [
-    "pytest_addoption",
-    "pytest_configure",
-    "pytest_fixture_setup",
-    "pytest_pyfunc_call",
-    "pytest_runtest_setup",
-    "pytest_runtest_teardown",
-    "reactor",
-]
+__all__ = ["Plugin", "make_plugin"]
 
-_LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 _MARK = "triloop"
-_FACTORY = pytest.StashKey[_LoopFactory]()
-#: The loop of the present test, and what ends it.
-_LOOP = pytest.StashKey[asyncio.AbstractEventLoop]()
-_ENDING = pytest.StashKey[contextlib.ExitStack]()
-#: Turns that the end of a test may take: what is closed by then is not left behind.
-_TURNS = 5
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the setting ``triloop_host``, and ``--triloop-host``, which overrides it."""
-    text = "the loop or reactor of tests marked with triloop: asyncio, uvloop, epoll, poll, select"
-    parser.addini("triloop_host", text, default="")
-    parser.getgroup("triloop").addoption("--triloop-host", help=text)
+def make_plugin(config: pytest.Config, name: str) -> Plugin:
+    """Install the reactor for a host, also for pytest-twisted.
 
+    Args:
+        config: That of the session.
+        name: One of :data:`triloop.testing.hosts.HOSTS`.
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Install the reactor, if there is a setting: before any test module is imported."""
-    config.addinivalue_line("markers", f"{_MARK}: run this test in a loop with Twisted's reactor")
-    name = config.getoption("--triloop-host") or config.getini("triloop_host")
-    if name and config.pluginmanager.hasplugin("twisted"):
-        raise pytest.UsageError(
-            "pytest-twisted runs the reactor from the beginning to the end, and triloop_host asks "
-            "for it in each test: leave one out, by -p no:twisted or without triloop_host"
-        )
-    if name:
-        config.stash[_FACTORY] = _installed(str(name))
+    Returns:
+        The plug-in, to be registered.
 
-
-def _installed(name: str) -> _LoopFactory:
+    Raises:
+        pytest.UsageError: There is no such host, or a reactor is installed already.
+        UnusableHostError: pytest-twisted was told to install another reactor.
+    """
     if name not in HOSTS:
         raise pytest.UsageError(f"triloop_host is {name!r}: it may be {', '.join(HOSTS)}")
+    beside = config.pluginmanager.hasplugin("twisted")
+    wanted = config.getoption("reactor") if beside else "default"
+    fits = {"default", "asyncio"} if name in {"asyncio", "uvloop"} else {"default"}
+    if wanted not in fits:
+        raise UnusableHostError(
+            f"triloop_host is {name!r}, and pytest-twisted installs another reactor, by "
+            f"--reactor={wanted}; a process has one: leave --reactor out"
+        )
     try:
-        return install_host(name)
+        make_loop = install_host(name)
     except ReactorAlreadyInstalledError as problem:
         raise pytest.UsageError(f"triloop_host comes too late: {problem}") from problem
+    runs = Runs(make_loop, sys.modules["twisted.internet.reactor"])
+    return Plugin(runs, PytestTwisted(runs.reactor, runs.at_home) if beside else None)
 
 
-def _factory(config: pytest.Config) -> _LoopFactory:
-    factory = config.stash.get(_FACTORY, None)
-    if factory is None:
-        pytest.fail(
-            "this test needs a reactor, which has to be installed before any test module is "
-            'imported: set triloop_host = "asyncio" in the settings of pytest',
-            pytrace=False,
-        )
-    return factory
+class Plugin:
+    """The hooks of pytest, in a session whose settings name a host.
+
+    Args:
+        runs: Those of the global reactor.
+        beside: pytest-twisted, which runs tests in the same reactor; None: it is not there.
+    """
+
+    def __init__(self, runs: Runs, beside: PytestTwisted | None) -> None:
+        self.reactor = runs.reactor
+        self._runs = runs
+        self._beside = beside
+        #: That of the present test, if it is marked.
+        self._loop: TestLoop | None = None
+
+    def _rest(self) -> None:
+        """Have no loop and no reactor run: pytest-twisted leaves its own in the middle of a run."""
+        if self._beside is not None:
+            self._beside.rest()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Make the loop of a marked test before its fixtures are set up."""
+        self._rest()
+        if item.get_closest_marker(_MARK) is not None:
+            self._loop = TestLoop(self._runs)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self) -> None:
+        """Begin a test of any plug-in with no loop running."""
+        self._rest()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self) -> Generator[None, None, None]:
+        """End the loop of a marked test, after the fixtures have ended."""
+        self._rest()
+        try:
+            yield
+        finally:
+            self._rest()
+            self._close_loop()
+
+    def _close_loop(self) -> None:
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.close()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_unconfigure(self) -> None:
+        """Shut the reactor down."""
+        self._rest()
+        self._close_loop()
+        self._runs.end()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        """Run a marked test to its end in its loop."""
+        if pyfuncitem.get_closest_marker(_MARK) is None:
+            return self._run_apart(pyfuncitem)
+        test = _own_function(pyfuncitem)
+        arguments = _arguments(pyfuncitem, test)
+        examples = getattr(test, "hypothesis", None)
+        if examples is None:
+            self._run(pyfuncitem, test, arguments)
+            return True
+        inner = examples.inner_test
+
+        @functools.wraps(inner)
+        def run_example(**chosen: Any) -> None:
+            self._run(pyfuncitem, inner, chosen)
+
+        examples.inner_test = run_example
+        try:
+            test(**arguments)
+        finally:
+            examples.inner_test = inner
+        return True
+
+    def _run(self, item: pytest.Item, test: Callable[..., Any], arguments: dict[str, Any]) -> None:
+        assert self._loop is not None
+        outcome = Outcome()
+        try:
+            self._loop.run(run_judged(self.reactor, outcome, test, arguments))
+        except BaseException:
+            outcome.is_abandoned = True
+            raise
+        outcome.report(item)
+
+    def _run_apart(self, item: pytest.Function) -> bool | None:
+        """Run a test of pytest-asyncio's: pytest-twisted would, in the reactor's loop."""
+        if self._beside is None or item.get_closest_marker("asyncio") is None:
+            return None
+        item.obj(**_arguments(item, item.obj))
+        return True
+
+    @pytest.hookimpl(wrapper=True, trylast=True)  # those of other plug-ins are theirs by then
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, Any, Any]:
+        """Run an async fixture of a marked test, and fail on what a fixture leaves at its end."""
+        self._rest()
+        if self._loop is None:
+            return (yield)
+        before, made = held(self.reactor), Found()
+        # Finalizers run in the opposite order: this one after the fixture's own.
+        fixturedef.addfinalizer(functools.partial(self._judge_fixture, fixturedef.argname, made))
+        definition: Any = fixturedef
+        function = definition.func
+        try:
+            definition.func = adapted(function, request, self._loop)
+            return (yield)
+        finally:
+            definition.func = function
+            made.update(held(self.reactor))
+            for key in before:
+                made.pop(key, None)
+
+    def _judge_fixture(self, name: str, made: Found) -> None:
+        """Fail if a fixture that has ended has left some of what it made."""
+        self._rest()
+        if made.keys() & held(self.reactor).keys():
+            self._take_turns()  # a port closes in the next turn
+        left = new_since({}, {key: line for key, line in held(self.reactor).items() if key in made})
+        discard(self.reactor, left)
+        fail_on(f"the fixture {name!r}", list(left.values()))
+
+    def _take_turns(self) -> None:
+        if self._loop is not None:
+            self._loop.run(take_turns(self.reactor))
+            return
+        passing = TestLoop(self._runs)  # the fixture has outlived the marked tests that used it
+        passing.run(take_turns(self.reactor))
+        passing.close()
 
 
-@pytest.fixture
-def reactor(pytestconfig: pytest.Config) -> Any:
-    """Give the global reactor; it runs in tests that are marked with ``triloop``."""
-    _factory(pytestconfig)
-    return sys.modules["twisted.internet.reactor"]
+def _arguments(item: pytest.Function, test: Callable[..., Any]) -> dict[str, Any]:
+    names = inspect.signature(test).parameters.keys() & item.funcargs.keys()
+    return {name: item.funcargs[name] for name in names}
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Make the loop of a marked test, with the reactor in it, before its fixtures are set up."""
-    make_loop = item.config.stash.get(_FACTORY, None)
-    if make_loop is None or item.get_closest_marker(_MARK) is None:
-        return  # a marked test will fail
-    loop = make_loop()
-    asyncio.set_event_loop(loop)
-    item.config.stash[_LOOP] = loop
-    ending = item.stash[_ENDING] = contextlib.ExitStack()  # the last to be pushed is done first
-    ending.callback(loop.close)
-    ending.callback(asyncio.set_event_loop, None)
-    ending.callback(wind_down, loop)
-    visit = attached()
-    loop.run_until_complete(visit.__aenter__())
-    ending.callback(lambda: loop.run_until_complete(visit.__aexit__(None, None, None)))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
-    """End that loop, after the fixtures have ended."""
-    with item.stash.get(_ENDING, contextlib.ExitStack()):
-        yield
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run a marked test to its end in its loop."""
-    if pyfuncitem.get_closest_marker(_MARK) is None:
-        return None
-    names = inspect.signature(pyfuncitem.obj).parameters.keys() & pyfuncitem.funcargs.keys()
-    arguments = {name: pyfuncitem.funcargs[name] for name in names}
-    _factory(pyfuncitem.config)
-    loop = pyfuncitem.config.stash[_LOOP]
-    _judge("the test", loop.run_until_complete(_run(pyfuncitem.obj, arguments)))
-    return True
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_fixture_setup(
-    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
-) -> Generator[None, Any, Any]:
-    """Fail a marked test also on what one of its fixtures leaves behind, once that has ended."""
-    config = request.config
-    if _FACTORY not in config.stash or request.node.get_closest_marker(_MARK) is None:
-        return (yield)
-    before = _held()
-    made: Found = {}
-    # Finalizers run in the opposite order: this one after the fixture's own.
-    fixturedef.addfinalizer(partial(_judge_fixture, fixturedef.argname, config, made))
-    value = yield
-    made.update(_held())
-    for key in before:
-        made.pop(key, None)
-    return value
-
-
-def _held() -> Found:
-    """What the reactor has at present, and the threads of the process."""
-    running = sys.modules["twisted.internet.reactor"]
-    return {**in_reactor(running), **in_process(running)}
-
-
-def _judge_fixture(name: str, config: pytest.Config, made: Found) -> None:
-    """Fail if a fixture that has ended has left some of what it made."""
-    running = sys.modules["twisted.internet.reactor"]
-    if made.keys() & in_reactor(running).keys():
-        config.stash[_LOOP].run_until_complete(_take_turns())  # a port closes in the next turn
-    left = new_since({}, {key: line for key, line in _held().items() if key in made})
-    discard(running, left)
-    _judge(f"the fixture {name!r}", left)
-
-
-def _judge(name: str, left: Found) -> None:
-    if left:
-        pytest.fail("\n".join([f"{name} left behind:", *left.values()]), pytrace=False)
-
-
-async def _run(test: Callable[..., Any], arguments: dict[str, Any]) -> Found:
-    """Run a test, and give what it leaves behind, which is taken away."""
-    loop = asyncio.get_running_loop()
-    running = sys.modules["twisted.internet.reactor"]
-    before = {**in_loop(loop), **_held()}
-    try:
-        outcome = test(**arguments)
-        if inspect.isawaitable(outcome):
-            await as_future(outcome)
-    finally:
-        if new_since(before, {**in_loop(loop), **in_reactor(running)}):
-            await _take_turns()
-        left = new_since(before, {**in_loop(loop), **in_reactor(running)})
-        discard(running, left)
-        for task in asyncio.all_tasks(loop) & left.keys():
-            task.cancel()
-    await loop.shutdown_default_executor()
-    return {**left, **new_since(before, in_process(running))}
-
-
-async def _take_turns() -> None:
-    """Let the reactor and the loop do what is due."""
-    running: Any = sys.modules["twisted.internet.reactor"]
-    for _ in range(_TURNS):
-        await as_future(deferLater(running, 0))
-        await asyncio.sleep(0)
+def _own_function(item: pytest.Function) -> Callable[..., Any]:
+    """The function of a test, as it was before pytest-asyncio has wrapped it in its own mode."""
+    test: Callable[..., Any] = item.obj
+    if item.get_closest_marker("asyncio") is not None:
+        test = getattr(test, "__wrapped__", test)
+    return test
