@@ -48,8 +48,7 @@ _TRANSPORT = "asyncio.selector_events:_SelectorTransport"
 
 _CPYTHON = (
     *_at("warnings", ("_warn_unawaited_coroutine(coro)", "a test fails on what it says")),
-    # The loop of CPython as a guest. There is no public way to give it one turn, or to ask when
-    # it is due.
+    # The loop of CPython as a guest. No public way gives it one turn, or tells when it is due.
     *_at(
         "asyncio.base_events:BaseEventLoop",
         ("_asyncgen_finalizer_hook(self, agen)", "to be the running loop for one turn"),
@@ -91,10 +90,7 @@ _CPYTHON = (
         ("_ssock", "the other end of the self-pipe"),
         inherited=True,
     ),
-    *_at(
-        _SELECTOR_LOOP,
-        ("_transports", "the parent's connections, in a child of fork"),
-    ),
+    *_at(_SELECTOR_LOOP, ("_transports", "the parent's connections, in a child of fork")),
     *_at(
         _SELECTOR_LOOP,
         ("_add_reader(self, fd, callback, *args)", "to read what is left after a failed send"),
@@ -396,11 +392,8 @@ _TORNADO = (
 _OTHERS = (
     *_at("uvloop:Loop", ("_get_backend_id(self)", "the number of its epoll")),
     *_at("nest_asyncio2", ("_nest_patched", "the mark that it leaves on asyncio")),
-    *_at(
-        "pytest_twisted",
-        ("_instances", "the reactor of a session, and the greenlet that runs it"),
-        ("_pytest_twisted_mark", "its async fixtures are left to it"),
-    ),
+    *_at("pytest_twisted", ("_instances", "a session's reactor and greenlet")),
+    *_at("pytest_twisted", ("_get_mark(o, default=...)", "its async fixtures are left to it")),
 )
 
 NAMES: tuple[PrivateName, ...] = (*_CPYTHON, *_TWISTED, *_TORNADO, *_OTHERS)

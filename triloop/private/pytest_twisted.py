@@ -45,4 +45,5 @@ class PytestTwisted:
 
 def is_fixture(function: object) -> bool:
     """Whether this is an async fixture that pytest-twisted runs."""
-    return hasattr(function, "_pytest_twisted_mark")
+    own: Any = sys.modules.get("pytest_twisted")
+    return own is not None and own._get_mark(function) is not None

@@ -1,4 +1,4 @@
-"""Errors and coroutines that a test drops, and that nobody hears of."""
+"""Errors that nothing handles, and coroutines that nothing awaits."""
 
 from __future__ import annotations
 
