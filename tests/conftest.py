@@ -125,7 +125,7 @@ class Holdings:
         return cls(
             descriptors=open_descriptors(),
             delayed_calls={id(call): str(call) for call in calls},
-            threads=frozenset(thread for thread in threading.enumerate() if not _is_qts(thread)),
+            threads=frozenset(thread for thread in threading.enumerate() if not _is_kept(thread)),
             io_loops=frozenset(
                 str(loop) for loop in IOLoop._ioloop_for_asyncio if not loop.is_closed()
             ),
@@ -143,9 +143,9 @@ class Holdings:
         ]
 
 
-def _is_qts(thread: threading.Thread) -> bool:
-    """Whether another library has started it: Python never learns of its end."""
-    return isinstance(thread, threading._DummyThread)
+def _is_kept(thread: threading.Thread) -> bool:
+    """Whether another library keeps it: Qt's, whose end Python never learns of, or Trio's."""
+    return isinstance(thread, threading._DummyThread) or thread.name.startswith("Trio thread")
 
 
 def open_descriptors() -> dict[str, str]:

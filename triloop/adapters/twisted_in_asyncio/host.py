@@ -61,6 +61,7 @@ class AsyncioHost:
 
     def watch(self, fd: int, callback: Callback) -> Cancellable:
         """See :meth:`triloop.protocol.Host.watch`."""
+        _tell_trio_asyncio(self.loop)
         return _Reader(self.loop, fd, callback)
 
     def interrupt(self, reason: BaseException) -> None:
@@ -70,6 +71,16 @@ class AsyncioHost:
         """
         if not self.nests or not stop_run(self.loop, reason):
             raise reason
+
+
+def _tell_trio_asyncio(loop: asyncio.AbstractEventLoop) -> None:
+    """Set the loop in the present context, which is the request's own, if it is trio-asyncio's.
+
+    There a reader is a Trio task, and code in it finds the running loop by that task's context.
+    """
+    trio_asyncio = sys.modules.get("trio_asyncio")
+    if trio_asyncio is not None and isinstance(loop, trio_asyncio.BaseTrioEventLoop):
+        trio_asyncio.current_loop.set(loop)
 
 
 def check_host(loop: asyncio.AbstractEventLoop) -> None:
