@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 import time
@@ -9,7 +10,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections import deque
 from contextlib import suppress
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -162,7 +163,8 @@ class BaseHost(ABC):
             ...  # run your loop
 
     It is a context manager, around the run of the loop. At the end of its block an exception that
-    a guest's callback has raised to end the run (KeyboardInterrupt, SystemExit) is raised again.
+    a guest's callback has raised to end the run (KeyboardInterrupt, SystemExit) is raised again. In
+    the main thread, Ctrl-C ends the run in the same way, and a signal wakes the loop.
 
     All methods belong to the loop's thread, save :meth:`call_soon_threadsafe`.
 
@@ -221,6 +223,7 @@ class BaseHost(ABC):
         except BaseException:
             self._close()
             raise
+        self._take_interrupts()
         return self
 
     def __exit__(
@@ -229,6 +232,7 @@ class BaseHost(ABC):
         problem: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._give_back_interrupts()
         self._watch.cancel()
         self._close()
         reason, self._reason = self._reason, None
@@ -242,6 +246,36 @@ class BaseHost(ABC):
             self._wakes.close()
         self._wakes = None
         self._waker.close()
+
+    def _take_interrupts(self) -> None:
+        """Have a signal wake the loop, and Ctrl-C end its run from a callback.
+
+        Many loops run no Python code until something happens; and a KeyboardInterrupt that comes in
+        one of their callbacks is printed, or lost.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return
+        present = signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        if present != -1:
+            signal.set_wakeup_fd(present, warn_on_full_buffer=False)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self._pressed)
+
+    def _give_back_interrupts(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        present = signal.set_wakeup_fd(-1)
+        if present not in {-1, self._waker.fileno()}:
+            signal.set_wakeup_fd(present, warn_on_full_buffer=False)
+        if signal.getsignal(signal.SIGINT) == self._pressed:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _pressed(self, number: int, frame: FrameType | None) -> None:
+        """Handle Ctrl-C; the second one raises at once, as it does without a host."""
+        if self._reason is not None:
+            raise KeyboardInterrupt
+        self._reason = KeyboardInterrupt()
+        self.call_soon_threadsafe(self.quit)
 
     def _in_use(self) -> _Block:
         if self._wakes is None:

@@ -152,4 +152,6 @@ HOSTS = {
     "qreactor": Host("qt-reactor on PySide6", ("qt-reactor", "PySide6-Essentials"), on_qreactor),
     "tk": Host("Tk's mainloop, by loop_on", (), partial(by_loop_on, "tk")),
     "trio": Host("Trio, by loop_on", ("trio",), partial(by_loop_on, "trio")),
+    "qt": Host("Qt, by loop_on", ("PySide6-Essentials",), partial(by_loop_on, "qt")),
+    "glib": Host("GLib, by loop_on", ("PyGObject",), partial(by_loop_on, "glib")),
 }

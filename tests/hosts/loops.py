@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import triloop
+from tests.hosts.own_hosts import GLibHost, QtHost
 
 __all__ = ["EMBEDDERS", "LOOPS", "OWNERS", "REACTORS", "example", "gtk", "qt_application"]
 
@@ -183,7 +184,32 @@ def _trio(main: Main) -> Any:
         return trio.run(whole)
 
 
+def _qt(main: Main) -> Any:
+    application = qt_application("PySide6")
+    with QtHost(application) as host, triloop.loop_on(host) as loop:
+        task = loop.create_task(main())
+        task.add_done_callback(lambda _: host.quit())
+        application.exec()
+    return task.result()
+
+
+def _glib(main: Main) -> Any:
+    from gi.repository import GLib
+
+    main_loop = GLib.MainLoop()
+    with GLibHost(main_loop) as host, triloop.loop_on(host) as loop:
+        task = loop.create_task(main())
+        task.add_done_callback(lambda _: host.quit())
+        main_loop.run()
+    return task.result()
+
+
 #: The programs that start an asyncio loop of their own: each runs a coroutine function in it.
 OWNERS: dict[str, Callable[[Main], Any]] = {"trio_asyncio": _trio_asyncio, "textual": _textual}
 #: The same for hosts of an application's own: the loop is on a reactor, ``loop.reactor``.
-EMBEDDERS: dict[str, Callable[[Main], Any]] = {"tk": _tk, "trio": _trio}
+EMBEDDERS: dict[str, Callable[[Main], Any]] = {
+    "tk": _tk,
+    "trio": _trio,
+    "qt": _qt,
+    "glib": _glib,
+}

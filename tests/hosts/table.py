@@ -22,7 +22,7 @@ _LOGGED = (
 )
 
 #: The cells that are not "yes", each with the reason. The tests fail where one has become
-#: right, but for those that begin with "Not always".
+#: right.
 NOTES = {
     ("thread", "signals"): _MAIN_THREAD,
     ("thread", "control_c"): "Python raises the KeyboardInterrupt in the main thread, as natively.",
@@ -38,7 +38,6 @@ NOTES = {
     ("tksupport", "interrupt"): _LOGGED,
     ("qreactor", "interrupt"): _LOGGED,
     ("tksupport", "idle"): "tksupport looks at Tk a hundred times a second.",
-    ("tk", "control_c"): "Not always: Tk looks for signals when something wakes it, as natively.",
 }
 
 _PARTS = {
@@ -49,7 +48,7 @@ _PARTS = {
     "asyncio and Tornado inside a reactor of Twisted's own": (
         "reactor", "gtk3", "gtk4", "tksupport", "qreactor",
     ),
-    "All of them inside a loop of the application's own": ("tk", "trio"),
+    "All of them inside a loop of the application's own": ("tk", "trio", "qt", "glib"),
 }  # fmt: skip
 assert {host for hosts in _PARTS.values() for host in hosts} == HOSTS.keys()
 

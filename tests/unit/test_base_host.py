@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import socket
 import threading
+import time
 
 import pytest
 from twisted.internet.task import deferLater
@@ -72,6 +76,71 @@ def test_interrupt_leaves_by_the_end_of_the_block(reason: type[BaseException]) -
     with pytest.raises(reason) as left:
         run()
     assert (left.value.args, told) == ((7,), ["shutdown"])
+
+
+def press_ctrl_c() -> None:
+    time.sleep(0.02)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_ends_the_run_and_tasks_are_awaited() -> None:
+    told: list[str] = []
+
+    async def main() -> None:
+        threading.Thread(target=press_ctrl_c).start()
+        try:
+            await asyncio.sleep(20)
+        finally:
+            await asyncio.sleep(0)
+            told.append("awaited")
+
+    def run() -> None:
+        with Loop() as host, triloop.loop_on(host) as loop:
+            loop.create_task(main())
+            host.run()
+            told.append("run has ended")
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert told == ["run has ended", "awaited"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_second_ctrl_c_raises_at_once() -> None:
+    def busy() -> None:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+        told.append("it went on")
+
+    def run() -> None:
+        with Loop() as host, triloop.reactor_on(host) as reactor:
+            reactor.callLater(0, busy)
+            host.run()
+
+    told: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert told == []
+
+
+def test_signal_handlers_of_other_code_stay() -> None:
+    seen: list[int] = []
+    reading, writing = socket.socketpair()
+    writing.setblocking(False)
+    before = signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
+    signal.set_wakeup_fd(writing.fileno())
+    try:
+        with Loop() as host:
+            host.call_later(0.01, host.quit)
+            os.kill(os.getpid(), signal.SIGINT)
+            host.run()
+    finally:
+        signal.signal(signal.SIGINT, before)
+        descriptor = signal.set_wakeup_fd(-1)
+    assert (descriptor, seen, reading.recv(9)) == (writing.fileno(), [2], b"\2")
+    reading.close()
+    writing.close()
 
 
 def test_host_outside_of_its_block_is_refused() -> None:
