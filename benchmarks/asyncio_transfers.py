@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from functools import partial
+from typing import BinaryIO
 
 from benchmarks.asyncio_services import listen
-from benchmarks.jobs import KIB, TRANSFER
+from benchmarks.jobs import KIB, PART, TRANSFER
 
 __all__ = ["buffered", "download", "sendfile", "upload", "writelines"]
 
 _CHUNK = bytes(64 * KIB)
 _LINES = [bytes(16 * KIB)] * 4
 _BUFFER = 256 * KIB
-_PAUSE_AFTER = KIB * KIB
 
 
 class Download(asyncio.Protocol):
@@ -57,9 +57,8 @@ class Writelines(Download):
 class Sendfile(asyncio.Protocol):
     """Has the kernel send a file."""
 
-    def __init__(self) -> None:
-        self._file = os.fdopen(os.memfd_create("file"), "rb")
-        os.truncate(self._file.fileno(), TRANSFER)
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See :meth:`asyncio.BaseProtocol.connection_made`."""
@@ -72,10 +71,9 @@ class Sendfile(asyncio.Protocol):
 
 
 class Upload(asyncio.Protocol):
-    """Takes it all, with a pause after each MiB, and answers with a byte."""
+    """Takes all that comes; answers each part with a byte, and pauses after it."""
 
-    _left = TRANSFER
-    _until_pause = _PAUSE_AFTER
+    _left = PART
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See :meth:`asyncio.BaseProtocol.connection_made`."""
@@ -88,13 +86,10 @@ class Upload(asyncio.Protocol):
 
     def _count(self, size: int) -> None:
         self._left -= size
-        self._until_pause -= size
-        if self._until_pause <= 0:
-            self._until_pause = _PAUSE_AFTER
+        if not self._left:
+            self._left = PART
             self._transport.pause_reading()
             self._loop.call_soon(self._transport.resume_reading)
-        if not self._left:
-            self._left = TRANSFER
             self._transport.write(b".")
 
 
@@ -124,8 +119,10 @@ async def writelines() -> int:
 
 
 async def sendfile() -> int:
-    """A file; the port."""
-    return await listen(Sendfile)
+    """A file in memory; the port."""
+    file = os.fdopen(os.memfd_create("file"), "r+b")
+    file.write(bytes(TRANSFER))
+    return await listen(partial(Sendfile, file))
 
 
 async def upload() -> int:

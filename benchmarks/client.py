@@ -187,9 +187,9 @@ class Load:
 
 
 def _pages(request: bytes) -> int:
-    """A file in memory with the request, or the beginning of a long one."""
+    """A file in memory with the request."""
     pages = os.memfd_create("request")
-    os.write(pages, request[:_BUFFER])
+    os.write(pages, request)
     return pages
 
 

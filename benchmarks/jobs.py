@@ -13,7 +13,9 @@ __all__ = [
     "KIB",
     "LOOP_EPOLL",
     "LOOP_SELECT",
+    "MIB",
     "OURS",
+    "PART",
     "QUICK_AWAITS",
     "QUICK_POINTS",
     "RLOOP",
@@ -53,8 +55,12 @@ CONTENDERS = (BARE, *_REACTORS, *_LOOPS)
 OURS = (TORNADO, TORNADO_UVLOOP, LOOP_EPOLL, LOOP_SELECT)
 
 KIB = 1024
-#: Bytes of a download or an upload.
-TRANSFER = 100 * KIB * KIB
+MIB = KIB * KIB
+#: Bytes of a download.
+TRANSFER = 100 * MIB
+#: Bytes of an upload that the server acknowledges before the next ones are sent. Were there more
+#: under way than a core's cache holds, it would be chance how much of it is there when it is read.
+PART = 128 * KIB
 _SIZES = (64, KIB, 100 * KIB)
 _CROWDS = (1, 50, 1000)
 
@@ -72,9 +78,9 @@ class Point:
     workers: int = 0
 
     @property
-    def parts(self) -> int:
+    def parts(self) -> float:
         """How many operations a request counts for: a transfer is counted by the MiB."""
-        return TRANSFER // (KIB * KIB) if self.size == TRANSFER else 1
+        return self.size / MIB if self.size in {PART, TRANSFER} else 1
 
     def __str__(self) -> str:
         parts = []
@@ -90,7 +96,7 @@ class Point:
 
 
 def _in_bytes(size: int) -> str:
-    for unit, name in ((KIB * KIB, "MiB"), (KIB, "KiB")):
+    for unit, name in ((MIB, "MiB"), (KIB, "KiB")):
         if size >= unit:
             return f"{size // unit} {name}"
     return f"{size} B"
@@ -143,9 +149,9 @@ _AWAITED = (
     *("coroutine", "coroutine-task"),
 )
 
-#: So many at once that the server never waits for the load: with one it is chance how much has
-#: arrived when an upload is read.
-_TRANSFER = (Point(4, TRANSFER),)
+#: So many at once that the server never waits for the load.
+_DOWNLOAD = (Point(4, TRANSFER),)
+_UPLOAD = (Point(4, PART),)
 _TRANSFER_REACTORS = (EPOLL, TORNADO, TORNADO_UVLOOP)
 _TRANSFER_LOOPS = (ASYNCIO, UVLOOP, LOOP_EPOLL, LOOP_SELECT)
 #: uvloop has no sendfile.
@@ -171,15 +177,15 @@ _LOOP_JOBS = (
     Job("aiohttp-web", "http", _LOOPS, _PAGE),
     Job("twisted-idle", "tcp", _REACTORS, _IDLE),
     Job("asyncio-idle", "tcp", _LOOPS, _IDLE),
-    Job("twisted-pull", "download", _TRANSFER_REACTORS, _TRANSFER),
-    Job("twisted-push", "download", _TRANSFER_REACTORS, _TRANSFER),
-    Job("twisted-upload", "upload", _TRANSFER_REACTORS, _TRANSFER),
-    Job("asyncio-download", "download", _TRANSFER_LOOPS, _TRANSFER),
-    Job("asyncio-writelines", "download", _TRANSFER_LOOPS, _TRANSFER),
-    Job("asyncio-sendfile", "download", _SENDFILE_LOOPS, _TRANSFER),
-    Job("asyncio-upload", "upload", _TRANSFER_LOOPS, _TRANSFER),
-    Job("asyncio-buffered", "upload", _TRANSFER_LOOPS, _TRANSFER),
-    Job("tornado-download", "http", _TRANSFER_LOOPS, _TRANSFER),
+    Job("twisted-pull", "download", _TRANSFER_REACTORS, _DOWNLOAD),
+    Job("twisted-push", "download", _TRANSFER_REACTORS, _DOWNLOAD),
+    Job("twisted-upload", "upload", _TRANSFER_REACTORS, _UPLOAD),
+    Job("asyncio-download", "download", _TRANSFER_LOOPS, _DOWNLOAD),
+    Job("asyncio-writelines", "download", _TRANSFER_LOOPS, _DOWNLOAD),
+    Job("asyncio-sendfile", "download", _SENDFILE_LOOPS, _DOWNLOAD),
+    Job("asyncio-upload", "upload", _TRANSFER_LOOPS, _UPLOAD),
+    Job("asyncio-buffered", "upload", _TRANSFER_LOOPS, _UPLOAD),
+    Job("tornado-download", "http", _TRANSFER_LOOPS, _DOWNLOAD),
     Job("timers", "work", (*_REACTORS, *_LOOPS)),
     Job("timers-reset", "work", _REACTORS),
     Job("call-at", "work", _LOOPS),
@@ -195,7 +201,7 @@ _LOOP_JOBS = (
 )
 
 _ASYNCIO_REACTORS = (TRADITION, TRADITION_UVLOOP, TORNADO, TORNADO_UVLOOP)
-_DOWNLOADS = (Point(20, 10 * KIB), Point(20, KIB * KIB))
+_DOWNLOADS = (Point(20, 10 * KIB), Point(20, MIB))
 
 #: Programs that many people have; the first contender is what they run on by default.
 _APPLICATION_JOBS = (

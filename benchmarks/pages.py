@@ -28,11 +28,10 @@ __all__ = ["UNEXPLAINED", "awaits", "listing", "page", "table", "with_figures"]
 UNEXPLAINED = "**no reason is given**"
 
 _LEGEND = """\
-Microseconds of CPU time for a request, for a MiB of 100 MiB, or for an operation where there are no
-connections; in
-brackets the ratio to the native loop or reactor, which is the first of its kind in the row, and how
-far the middle half of all samples is from the median. What misses its target is bold. The names of
-the jobs are those of `--jobs`.
+Microseconds of CPU time for a request, for a MiB of a download or an upload, or for an operation
+where there are no connections; in brackets the ratio to the native loop or reactor, which is the
+first of its kind in the row, and how far the middle half of all samples is from the median. What
+misses its target is bold. The names of the jobs are those of `--jobs`.
 """
 
 

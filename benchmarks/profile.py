@@ -44,7 +44,7 @@ _NOT_PROFILED = {"scrapy-crawl", "import", "workers-fork", "workers-reuse-port"}
 class Profile:
     """What was counted, and in how many operations."""
 
-    operations: int = 0
+    operations: float = 0
     faults: int = 0
     calls: dict[str, int] = field(default_factory=dict)
     steps: dict[str, int] = field(default_factory=dict)

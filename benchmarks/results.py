@@ -55,14 +55,15 @@ class Key:
 
 
 def sample(
-    cpu_ns: float, seconds: float, latencies: list[float], memory: float, parts: int
+    cpu_ns: float, seconds: float, latencies: list[float], memory: float, parts: float
 ) -> Sample:
     """The sample of a load that was served. A request is counted as so many ``parts``."""
     requests = len(latencies)
+    operations = requests * parts
     ordered = sorted(latencies)
     return Sample(
-        cpu=cpu_ns / (requests * parts) / 1000,
-        rate=requests * parts / seconds,
+        cpu=cpu_ns / operations / 1000,
+        rate=operations / seconds,
         busy=cpu_ns / seconds / 1e9,
         p50=ordered[requests // 2] * 1e6,
         p99=ordered[requests * 99 // 100] * 1e6,

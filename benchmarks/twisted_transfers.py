@@ -10,7 +10,7 @@ from twisted.internet.protocol import Protocol
 from twisted.protocols.basic import FileSender
 from zope.interface import implementer
 
-from benchmarks.jobs import KIB, TRANSFER
+from benchmarks.jobs import KIB, PART, TRANSFER
 from benchmarks.twisted_services import listen
 
 __all__ = ["pull", "push", "upload"]
@@ -69,15 +69,15 @@ class Push(Protocol):
 
 
 class Upload(Protocol):
-    """Takes it all, and answers with a byte."""
+    """Takes all that comes, and answers each part with a byte."""
 
-    _left = TRANSFER
+    _left = PART
 
     def dataReceived(self, data: bytes) -> None:
         """See :meth:`twisted.internet.interfaces.IProtocol.dataReceived`."""
         self._left -= len(data)
         if not self._left:
-            self._left = TRANSFER
+            self._left = PART
             self.transport.write(b".")  # type: ignore[union-attr]
 
 
