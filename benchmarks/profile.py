@@ -32,7 +32,8 @@ from benchmarks.selection import add_options, narrowed
 __all__ = ["Profile", "missed", "page"]
 
 _COUNTED = "benchmarks.counted"
-#: How many functions are named.
+#: How many of them are named.
+_CALLS = 15
 _FUNCTIONS = 10
 #: What is rarer, a request, is not named.
 _RARE = 0.05
@@ -107,7 +108,7 @@ def _profiles(jobs: list[Job], results: Results) -> Iterator[Cell]:
     pin(os.getpid(), here)
     for job in jobs:
         for point in job.points if job.name not in _NOT_PROFILED else ():
-            sys.stderr.write(f"{job.name}, {point}\n")
+            sys.stderr.write(f"{job.name} {point}\n")
             profiles = {}
             for name in _beside(job, job.contenders):
                 key = Key(job.name, name, point)
@@ -162,6 +163,8 @@ def _counting(process: Server) -> Iterator[Profile]:
     faults = process.page_faults()
     with _system_calls(process, profile):
         yield profile
+    if not profile.operations:
+        raise RuntimeError("nothing was done in that time: see --seconds")
     profile.faults = process.page_faults() - faults
     _switch(process)
     profile.steps = json.loads(process.hear())
@@ -213,7 +216,7 @@ def _table(job: Job, point: Point, profiles: dict[str, Profile]) -> str:
     ones = list(profiles.values())
     rows = [
         _row("**system calls**", ones, [sum(one.calls.values()) for one in ones]),
-        *_rows(ones, [one.calls for one in ones]),
+        *_rows(ones, [one.calls for one in ones])[:_CALLS],
         _row("**page faults**", ones, [one.faults for one in ones]),
         _row("**interpreter steps**", ones, [sum(one.steps.values()) for one in ones]),
         *_rows(ones, [one.steps for one in ones])[:_FUNCTIONS],
