@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextvars import Context, copy_context
 from functools import partial
@@ -13,6 +14,7 @@ from twisted.internet.posixbase import PosixReactorBase
 
 from triloop.adapters.twisted_in_asyncio.contexts import Threads, context_of, in_present_context
 from triloop.adapters.twisted_in_asyncio.datagrams import DatagramReactor
+from triloop.adapters.twisted_in_asyncio.slow_calls import SlowCalls
 from triloop.adapters.twisted_in_asyncio.streams import StreamReactor
 from triloop.adapters.twisted_in_asyncio.timers import TimedReactor
 from triloop.embedding import Embedding
@@ -37,6 +39,8 @@ class GuestReactor(TimedReactor, StreamReactor, DatagramReactor):
     after_turn: Callable[[], object] | None = None
     #: Whether an interrupt of an asyncio loop on this reactor is for the host, and not for ``run``.
     interrupts_host = False
+    #: Whether the loop that it runs in is in debug mode.
+    _is_debug = False
     #: What gives it its turns; a subclass makes it.
     _embedding: Embedding
 
@@ -51,6 +55,11 @@ class GuestReactor(TimedReactor, StreamReactor, DatagramReactor):
         if self.early_writers or self.threadCallQueue or self._justStopped:
             return 0
         return self.timed_calls.timeout()
+
+    def look_for_debug(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Follow the debug mode of the loop that it runs in."""
+        self._is_debug = loop.get_debug()
+        self.slow_calls = SlowCalls(loop) if self._is_debug else None
 
     def suspend_turn(self) -> None:
         """Prepare for an iteration or a turn in the middle of a turn.

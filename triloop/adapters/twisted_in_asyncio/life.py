@@ -181,7 +181,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):  # type: ignore[misc]  # call
 
     def _enter(self, loop: asyncio.AbstractEventLoop) -> None:
         self._asyncioEventloop = loop
-        self._is_debug = loop.get_debug()
+        self.look_for_debug(loop)
         self._embedding = self._embed(loop)
 
     # IReactorCore
@@ -320,7 +320,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):  # type: ignore[misc]  # call
     def _start(self) -> None:
         self._unschedule()
         self._startedBefore = False
-        self._is_debug = self._asyncioEventloop.get_debug()
+        self.look_for_debug(self._asyncioEventloop)
         try:
             self._embedding.attach()
         except BaseException:

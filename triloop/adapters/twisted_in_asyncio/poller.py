@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from triloop.adapters.twisted_in_asyncio.contexts import Contexts, context_of
 from triloop.adapters.twisted_in_asyncio.log_contexts import KEEPERS, log_context, prefix_of
+from triloop.adapters.twisted_in_asyncio.slow_calls import SlowCalls
 from triloop.adapters.twisted_in_asyncio.waker import Waker
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ class LeanReactor(PollReactor):
     connected, and the call that runs the loop raises the exception. On the BSDs and macOS it is
     Twisted's KQueueReactor, with that one's own path.
     """
+
+    #: In debug mode, what times the callbacks.
+    slow_calls: SlowCalls | None = None
 
     def __init__(self) -> None:
         self.early_writers: list[EarlyWriter] = []
@@ -123,7 +127,10 @@ class LeanReactor(PollReactor):
         self._found.clear()
         self._found = events
         if events:
-            self._dispatch(events)
+            if self.slow_calls is None:
+                self._dispatch(events)
+            else:
+                self._dispatch_timed(events, self.slow_calls)
         if self.interrupt is not None:
             self.raise_interrupt()
 
@@ -268,6 +275,12 @@ class LeanReactor(PollReactor):
             self._current = None
             del contexts[top:]
             del entered[level:]
+
+    def _dispatch_timed(self, events: list[tuple[int, int]], slow: SlowCalls) -> None:
+        """As :meth:`_dispatch`, one after the other, each of which is timed."""
+        for event in events:
+            if self._found is events:  # no callback has polled again
+                slow.time(self._selectables.get(event[0]), self._dispatch, [event])
 
     def disconnectAll(self) -> None:
         """Disconnect every selectable, each in its contexts."""

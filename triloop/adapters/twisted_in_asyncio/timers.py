@@ -14,6 +14,7 @@ from twisted.internet.base import DelayedCall, ReactorBase
 from twisted.internet.error import AlreadyCancelled
 from twisted.logger import Logger
 
+from triloop.adapters.twisted_in_asyncio.slow_calls import SlowCalls
 from triloop.private.twisted import keep_repr
 
 __all__ = ["TimedCall", "TimedCalls", "TimedReactor", "drop_call"]
@@ -164,11 +165,14 @@ class TimedCalls:
         self.heap[:] = [entry for entry in self.heap if entry[1] in pending]
         heapify(self.heap)
 
-    def run_due(self) -> None:
+    def run_due(self, slow: SlowCalls | None = None) -> None:
         """Run the calls that are due; a call that is made meanwhile waits for the next pass.
 
         So do the calls behind it in the heap. They cannot be long overdue: a new call is not due
         before now, unless it was reset into the past.
+
+        Args:
+            slow: What times them, in debug mode.
         """
         now, heap = self._reactor.seconds(), self.heap
         first_new = next(self._numbers)
@@ -183,7 +187,10 @@ class TimedCalls:
             else:
                 heappop(heap)
                 del self.pending[call.entry]
-                _run(call)
+                if slow is None:
+                    _run(call)
+                else:
+                    slow.time(call, _run, call)
 
 
 def _run(call: TimedCall) -> None:
@@ -202,6 +209,8 @@ class TimedReactor(ReactorBase):
 
     #: A deque, where Twisted's is a list: the calls are taken from it one by one.
     threadCallQueue: Any
+    #: In debug mode, what times the callbacks.
+    slow_calls: SlowCalls | None = None
 
     def __init__(self) -> None:
         self.timed_calls = TimedCalls(self, self.called_earlier)
@@ -236,20 +245,23 @@ class TimedReactor(ReactorBase):
             self.fireSystemEvent("shutdown")
 
     def _run_due(self) -> None:
-        self.timed_calls.run_due()
+        self.timed_calls.run_due(self.slow_calls)
 
     def _run_thread_calls(self) -> None:
         """Run what is queued now; what these calls queue in turn waits for the next pass.
 
         A pass within one of these calls runs the rest of them.
         """
-        queue = self.threadCallQueue
+        queue, slow = self.threadCallQueue, self.slow_calls
         for _ in range(len(queue)):
             if not queue:
                 break
             function, args, kw = queue.popleft()
             try:
-                function(*args, **kw)
+                if slow is None:
+                    function(*args, **kw)
+                else:
+                    slow.time(function, function, *args, **kw)
             except (KeyboardInterrupt, SystemExit):
                 raise
             except BaseException:  # noqa: BLE001 - whatever it is, the other calls are due
