@@ -172,3 +172,30 @@ def test_import_does_not_install_a_reactor() -> None:
         assert "twisted.internet.reactor" not in sys.modules
     """
     assert run(program, works=False) == ""
+
+
+def test_loop_becomes_the_current_one() -> None:
+    program = """
+        import asyncio, tornado.ioloop, triloop, uvloop
+        loop = uvloop.new_event_loop()
+        reactor = triloop.install(loop)
+        assert asyncio.get_event_loop() is loop
+        tornado.ioloop.IOLoop.current().call_later(0.01, reactor.stop)
+        reactor.run()
+        print("stopped")
+    """
+    assert run(program, works=False).endswith("stopped\n")
+
+
+def test_current_loop_stays_so() -> None:
+    program = """
+        import asyncio, triloop
+        loop, other = asyncio.new_event_loop(), asyncio.new_event_loop()
+        asyncio.set_event_loop(other)
+        reactor = triloop.install(loop)
+        print(asyncio.get_event_loop() is other)
+        other.close()
+        reactor.callWhenRunning(reactor.stop)
+        reactor.run()
+    """
+    assert run(program, works=False) == "True\n"

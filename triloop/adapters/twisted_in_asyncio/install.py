@@ -16,6 +16,7 @@ from triloop.adapters.twisted_in_asyncio.names import serves_twisted
 from triloop.adapters.twisted_in_asyncio.reactor import TornadoReactor
 from triloop.embedding import TURN_BUDGET
 from triloop.origins import BY_COMMAND, described, remember
+from triloop.private.cpython import current_loop, running_loop
 from triloop.private.scrapy import wanted_loop
 from triloop.registry import deciding
 
@@ -31,7 +32,8 @@ def install(
 ) -> TornadoReactor:
     """Make a :class:`TornadoReactor` the global one, ``twisted.internet.reactor``.
 
-    Call it before anything imports that name.
+    Call it before anything imports that name. Where the thread has no current asyncio loop, the
+    reactor's becomes it.
 
     Args:
         io_loop: A Tornado IOLoop, an asyncio loop, or None for the current one.
@@ -64,9 +66,20 @@ def install(
                 reactor.move(asyncio_loop(io_loop))
         else:
             raise error.ReactorAlreadyInstalledError(_already_installed(installed))
+    _make_current(reactor.host_loop)
     if resolver and not serves_twisted(Resolver.configured_class()):
         Resolver.configure("triloop.TwistedResolver")
     return reactor
+
+
+def _make_current(loop: asyncio.AbstractEventLoop) -> None:
+    """Make it the current loop of the thread, if there is none.
+
+    Else ``asyncio.get_event_loop()`` and ``IOLoop.current()``, called before the run, would make
+    another one, which does not run.
+    """
+    if running_loop() is None and current_loop() is None:
+        asyncio.set_event_loop(loop)
 
 
 def _is_provided(installed: object) -> TypeGuard[TornadoReactor]:
