@@ -22,6 +22,7 @@ OF_PACKAGES = {
     "Scrapy found an asyncio Twisted reactor already installed, "
     "and its event loop class (…) does not match": "scrapy",
     "async def functions are not natively supported.": "_pytest",
+    "The specified reactor cannot be used, failed with error: …": "twisted.application",
 }
 
 
