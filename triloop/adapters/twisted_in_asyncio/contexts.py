@@ -102,6 +102,8 @@ class Contexts:
 
     def leave(self, function: Callable[[], T]) -> T:
         """Call ``function``, which runs its callbacks in contexts of their own."""
+        if not self.entered:
+            return function()
         self.entered.append(None)
         try:
             return function()

@@ -35,9 +35,11 @@ def log_context(selectable: Any, around: list[dict[Any, Any]]) -> dict[Any, Any]
         selectable: Whatever the poller has found ready.
         around: The contexts that are in force, the innermost last.
     """
-    outer = next(one[ILogContext] for one in reversed(around) if ILogContext in one)
+    for one in reversed(around):
+        if ILogContext in one:
+            break
     prefix = prefix_of(selectable)
-    made: dict[Any, Any] = {ILogContext: {**outer, "system": prefix}}
+    made: dict[Any, Any] = {ILogContext: {**one[ILogContext], "system": prefix}}
     if selectable.__class__ in KEEPERS:
         selectable.log_context = around[-1], prefix, made
     return made

@@ -156,12 +156,14 @@ class TornadoReactor(HostedReactor):
 
     def addReader(self, reader: Any) -> None:
         """See :meth:`twisted.internet.interfaces.IReactorFDSet.addReader`."""
-        self.follow()
+        if self._is_debug or not self._embedding.turning:
+            self.follow()
         super().addReader(reader)
 
     def addWriter(self, writer: Any) -> None:
         """See :meth:`twisted.internet.interfaces.IReactorFDSet.addWriter`."""
-        self.follow()
+        if self._is_debug or not self._embedding.turning:
+            self.follow()
         super().addWriter(writer)
 
     def write_early(self, stream: EarlyWriter) -> object:
