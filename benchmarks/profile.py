@@ -50,6 +50,10 @@ class Profile:
     calls: dict[str, int] = field(default_factory=dict)
     steps: dict[str, int] = field(default_factory=dict)
 
+    def each(self, number: int) -> float:
+        """So many, for one operation."""
+        return number / self.operations
+
 
 #: A cell, and what each of its contenders does in it.
 Cell = tuple[Job, Point, dict[str, Profile]]
@@ -109,12 +113,22 @@ def _profiles(jobs: list[Job], results: Results) -> Iterator[Cell]:
     for job in jobs:
         for point in job.points if job.name not in _NOT_PROFILED else ():
             sys.stderr.write(f"{job.name} {point}\n")
-            profiles = {}
-            for name in _beside(job, job.contenders):
-                key = Key(job.name, name, point)
-                with results.attempt(str(key)):
-                    profiles[name] = _profile(job, key, core, results.seconds)
-            yield job, point, profiles
+            for names in _worlds(job):
+                profiles = {}
+                for name in names:
+                    key = Key(job.name, name, point)
+                    with results.attempt(str(key)):
+                        profiles[name] = _profile(job, key, core, results.seconds)
+                yield job, point, profiles
+
+
+def _worlds(job: Job) -> list[list[str]]:
+    """The contenders of a job, those with the same native one together."""
+    (whole,) = (one for one in JOBS if one.name == job.name)
+    worlds: dict[str, list[str]] = {}
+    for name in _beside(job, job.contenders):
+        worlds.setdefault(whole.native(name), []).append(name)
+    return list(worlds.values())
 
 
 def _profile(job: Job, key: Key, core: int, seconds: float) -> Profile:
@@ -215,33 +229,30 @@ def _table(job: Job, point: Point, profiles: dict[str, Profile]) -> str:
     load = f" ({point})" if str(point) else ""
     ones = list(profiles.values())
     rows = [
-        _row("**system calls**", ones, [sum(one.calls.values()) for one in ones]),
-        *_rows(ones, [one.calls for one in ones])[:_CALLS],
-        _row("**page faults**", ones, [one.faults for one in ones]),
-        _row("**interpreter steps**", ones, [sum(one.steps.values()) for one in ones]),
-        *_rows(ones, [one.steps for one in ones])[:_FUNCTIONS],
+        _row("**system calls**", [one.each(sum(one.calls.values())) for one in ones]),
+        *_rows(ones, [one.calls for one in ones], _CALLS),
+        _row("**page faults**", [one.each(one.faults) for one in ones]),
+        _row("**interpreter steps**", [one.each(sum(one.steps.values())) for one in ones]),
+        *_rows(ones, [one.steps for one in ones], _FUNCTIONS),
     ]
     return table((f"{job.name}{load}", *profiles), rows, left=(0,))
 
 
-def _rows(profiles: list[Profile], counted: list[dict[str, int]]) -> list[list[str]]:
-    """A row for each name that is not rare, the most frequent first."""
+def _rows(profiles: list[Profile], counted: list[dict[str, int]], most: int) -> list[list[str]]:
+    """A row for each of the names in which the profiles differ most, then of the frequent ones."""
     each = {
-        name: max(
-            found.get(name, 0) / one.operations
-            for one, found in zip(profiles, counted, strict=True)
-        )
+        name: [one.each(found.get(name, 0)) for one, found in zip(profiles, counted, strict=True)]
         for found in counted
         for name in found
     }
-    names = sorted((name for name in each if each[name] >= _RARE), key=lambda name: -each[name])
-    return [
-        _row(f"`{name}`", profiles, [found.get(name, 0) for found in counted]) for name in names
-    ]
+    told = {name: ones for name, ones in each.items() if max(ones) >= _RARE}
+    # A tenth of a call is no difference.
+    weight = {name: (round(max(ones) - min(ones)), max(ones)) for name, ones in told.items()}
+    first = sorted(weight, key=lambda name: weight[name], reverse=True)[:most]
+    return [_row(f"`{name}`", each[name]) for name in sorted(first, key=lambda n: -max(each[n]))]
 
 
-def _row(name: str, profiles: list[Profile], numbers: list[int]) -> list[str]:
-    each = (number / one.operations for one, number in zip(profiles, numbers, strict=True))
+def _row(name: str, each: Iterable[float]) -> list[str]:
     return [name, *(f"{one:,.2f}" if one < 10 else f"{one:,.0f}" for one in each)]
 
 
