@@ -51,12 +51,7 @@ def install() -> Any:
 
 def run(main: Callable[[], Coroutine[Any, Any, object]]) -> None:
     """Run a program's ``main()`` to its end, with the global reactor."""
-    if name() == "epoll":
-        loop = new_loop()
-        loop.run_until_complete(main())
-        loop.close()
-    else:
-        triloop.run(main(), loop_factory=new_loop)
+    triloop.run(main(), loop_factory=new_loop)
     tell("done")
 
 

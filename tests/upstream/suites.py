@@ -21,6 +21,9 @@ from .loops import NATIVE
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
+SECONDS = {"scrapy": 1500}
+"""How long a run of a suite may take; 500 seconds if it is not named here."""
+
 Outcomes = dict[str, tuple[str, str]]
 """By the name of a test: its outcome and the traceback or reason that goes with it."""
 
@@ -47,7 +50,7 @@ class Record:
         return ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items()))
 
 
-def run(suite: str, kind: str, folder: Path, *tests: str, seconds: float = 500) -> Record:
+def run(suite: str, kind: str, folder: Path, *tests: str) -> Record:
     """Run a suite in a new process.
 
     Args:
@@ -55,7 +58,6 @@ def run(suite: str, kind: str, folder: Path, *tests: str, seconds: float = 500) 
         kind: The loop or reactor to run it on, as the runner names it.
         folder: An empty folder, where the process works and keeps its record.
         tests: The tests to run; all, when there are none.
-        seconds: The process is ended when it takes longer.
     """
     path = folder / "record.jsonl"
     command = [sys.executable, "-m", f"{__package__}.{suite}_runner", kind, str(path), *tests]
@@ -69,7 +71,7 @@ def run(suite: str, kind: str, folder: Path, *tests: str, seconds: float = 500) 
                 stderr=subprocess.STDOUT,
                 cwd=folder,
                 env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{HERE.parent}"},
-                timeout=seconds,
+                timeout=SECONDS.get(suite, 500),
             )
         output.seek(0)
         record = read(path)

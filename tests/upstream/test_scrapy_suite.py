@@ -19,7 +19,7 @@ MODULES = sorted(
     if path.name != LAST.name
 )
 
-pytestmark = pytest.mark.timeout(1100)  # two runs of a module, each with a limit of its own
+pytestmark = pytest.mark.timeout(3100)  # two runs of a module, each with a limit of its own
 
 
 @pytest.mark.parametrize("reactor", REACTORS)
