@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,46 @@ def start(self):
 Service.privilegedStartService = start
 Twist.main(sys.argv)
 """
+
+
+TWISTD = "from twisted.scripts.twistd import run; run()"
+
+APPLICATION = """
+from pathlib import Path
+from twisted.application.service import Application, Service
+from twisted.internet import reactor
+
+class Noted(Service):
+    def startService(self):
+        Path("started").write_text(type(reactor).__name__)
+        reactor.callLater(0, reactor.stop)
+
+application = Application("noted")
+Noted().setServiceParent(application)
+"""
+
+
+@pytest.mark.parametrize("way", [["--nodaemon"], ["--pidfile=twistd.pid", "--logfile=twistd.log"]])
+def test_twistd_runs_an_application_on_it(way: list[str], tmp_path: Path) -> None:
+    (tmp_path / "app.tac").write_text(APPLICATION)
+    run("-c", TWISTD, "--reactor=triloop", *way, "-y", "app.tac", cwd=tmp_path)
+    end = time.monotonic() + PATIENCE
+    log = tmp_path / "twistd.log"
+    while way[0] != "--nodaemon" and not (log.exists() and "Server Shut Down" in log.read_text()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert (tmp_path / "started").read_text() == "TornadoReactor"
+
+
+def test_missing_uvloop_is_named_with_the_fix(tmp_path: Path) -> None:
+    hidden = "import sys; sys.modules['uvloop'] = None; "
+    done = subprocess.run(
+        [sys.executable, "-c", hidden + TWISTD, "--reactor=triloop-uvloop", "web"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 1
+    assert "pip install 'triloop[uvloop]'" in done.stdout + done.stderr

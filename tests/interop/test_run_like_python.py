@@ -39,6 +39,13 @@ FILES = {
     "raise KeyError\n",
     "installs.py": "import triloop\nreactor = triloop.install()\n"
     "reactor.callLater(0, print, 'ran')\nreactor.callLater(0.01, reactor.stop)\nreactor.run()\n",
+    "installs_natively.py": "import importlib, sys\n"
+    "importlib.import_module(f'twisted.internet.{sys.argv[1]}reactor').install()\n"
+    "from twisted.internet import reactor\nreactor.callLater(0, reactor.stop)\nreactor.run()\n"
+    "print(type(reactor).__name__)\n",
+    "tornado_on_it.py": "import triloop\nloop = triloop.TwistedIOLoop()\nloop.install()\n"
+    "for number in range(2):\n    loop.call_later(0, loop.stop)\n    loop.start()\n"
+    "    print('ran')\n",
     "loop_of_its_own.py": "import asyncio\nfrom twisted.internet import asyncioreactor\n"
     "loop = asyncio.new_event_loop()\nasyncioreactor.install(loop)\n"
     "from twisted.internet import reactor\n"
@@ -66,6 +73,7 @@ COMMANDS = [
     ("spawns.py",),
     ("outlives.py",),
     ("installs.py",),
+    ("tornado_on_it.py",),
     ("loop_of_its_own.py",),
     ("given.py",),
 ]
@@ -116,10 +124,18 @@ def test_missing_program_is_named(program: Sequence[str], folder: Path) -> None:
     assert len(errors.splitlines()) == 1
 
 
+@pytest.mark.parametrize("reactor", ["epoll", "select"])
+def test_program_installs_the_reactor_that_is_named(reactor: str, folder: Path) -> None:
+    program = ["installs_natively.py", reactor]
+    assert run(["-m", "triloop", "run", f"--reactor={reactor}"], program, folder) == run(
+        [], program, folder
+    )
+
+
 def test_reactor_of_another_kind_is_refused_with_the_fix(folder: Path) -> None:
     (folder / "select.txt").write_text(
         "from twisted.internet import selectreactor\nselectreactor.install()\n"
     )
     code, _, errors = run(["-m", "triloop", "run"], ["select.txt"], folder)
     assert code == 1
-    assert "name that reactor by --reactor" in errors
+    assert "name the program's reactor by --reactor" in errors

@@ -98,20 +98,20 @@ def _install(name: str | None) -> None:
     asyncio.set_event_loop(loop)
     reactor = install(loop)
     reactor.installed_by = BY_COMMAND
-    _stand_in_with(reactor)
+    _stand_in_with(reactor, AsyncioSelectorReactor)
 
 
-def _stand_in_with(reactor: TornadoReactor) -> None:
-    """Have a program that installs Twisted's own reactor on asyncio use this one in its place."""
+def _stand_in_with(reactor: Any, kind: type) -> None:
+    """Have a program that installs a reactor of this kind itself use the one that there is."""
 
     def install_reactor(wanted: Any = None) -> None:
-        if type(wanted) is not AsyncioSelectorReactor:
+        if type(wanted) is not kind:
             raise error.ReactorAlreadyInstalledError(
                 f"the program installs a {type(wanted).__name__}, and `triloop run` has installed "
-                "a TornadoReactor before: name that reactor by --reactor, or run the program by "
-                "`python`"
+                f"a {type(reactor).__name__} before: name the program's reactor by --reactor, or "
+                "run it by `python`"
             )
-        if host_loop_of(wanted) is not reactor.host_loop:
+        if isinstance(reactor, TornadoReactor) and host_loop_of(wanted) is not reactor.host_loop:
             reactor.move(host_loop_of(wanted))
 
     main.installReactor = install_reactor
@@ -127,6 +127,8 @@ def _install_reactor(name: str) -> None:
     except ImportError as missing:
         sys.exit(f"triloop: the reactor {name!r} needs something that is not installed: {missing}")
     reactor.installed_by = BY_COMMAND
+    if type(reactor) is not AsyncioSelectorReactor:  # it would not be in the loop that it is given
+        _stand_in_with(reactor, type(reactor))
     first = TwistedIOLoop(reactor).install().asyncio_loop
 
     def make_loop() -> asyncio.AbstractEventLoop:

@@ -11,10 +11,10 @@ from tornado.ioloop import IOLoop
 
 from triloop.adapters.twisted_in_asyncio.interrupts import stop_run
 from triloop.default_loop import host_loops, loop_of_running_reactor, usable_loop
-from triloop.private.cpython import running_loop
+from triloop.private.cpython import current_loop, running_loop
 from triloop.protocol import Callback, Cancellable
 
-__all__ = ["AsyncioHost", "asyncio_loop", "check_host", "named", "open_loop"]
+__all__ = ["AsyncioHost", "asyncio_loop", "check_host", "current_host", "named", "open_loop"]
 
 
 #: Modules of loops that refuse to run within their own callbacks. The loops of GUIs do not, nor do
@@ -157,6 +157,12 @@ def asyncio_loop(io_loop: IOLoop | asyncio.AbstractEventLoop | None) -> asyncio.
             f"a TornadoReactor needs a Tornado IOLoop or an asyncio event loop; got {io_loop!r}"
         )
     return loop
+
+
+def current_host(reactor: object) -> asyncio.AbstractEventLoop | None:
+    """The current loop, unless it runs inside the reactor, which then cannot run inside it."""
+    current = current_loop()
+    return None if getattr(current, "reactor", None) is reactor else current
 
 
 def open_loop(loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop:

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from contextvars import Context
 
 from triloop.adapters.twisted_in_asyncio.guest import AsyncioReactor, GuestReactor
-from triloop.adapters.twisted_in_asyncio.host import check_host, named, open_loop
+from triloop.adapters.twisted_in_asyncio.host import check_host, current_host, named, open_loop
 from triloop.adapters.twisted_in_asyncio.interrupts import interruptible
 from triloop.adapters.twisted_in_asyncio.refusals import error_of
 from triloop.adapters.twisted_in_asyncio.visit import Visit, no_pool
 from triloop.adapters.winding import Winding, shutdown_event
 from triloop.embedding import Embedding
-from triloop.private.cpython import current_loop, running_loop
+from triloop.private.cpython import running_loop
 from triloop.private.twisted import is_waited_for
 from triloop.process.signal_handlers import in_main_thread
 from triloop.states import Action, Event, Lifecycle, Refusal, RefusedError
@@ -112,7 +112,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):  # type: ignore[misc]  # call
 
     def _await_current_loop(self) -> None:
         """Wait in the current loop, which may have changed, for its start."""
-        current, loop = current_loop(), self._asyncioEventloop
+        current, loop = current_host(self), self._asyncioEventloop
         if current is None or current is loop or current.is_closed():
             if loop.is_closed():
                 self._embedding.detach()  # it moves to the next loop that runs
@@ -124,7 +124,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):  # type: ignore[misc]  # call
     @property
     def next_loop(self) -> asyncio.AbstractEventLoop:
         """The loop that is likely to run it next: its own, or the current one if that is over."""
-        own, current = self._asyncioEventloop, current_loop()
+        own, current = self._asyncioEventloop, current_host(self)
         is_past = own.is_closed() or (self.lifecycle.has_run and not own.is_running())
         if is_past and current is not None and not current.is_closed():
             return current

@@ -20,8 +20,10 @@ def install() -> TornadoReactor:
         ImportError: uvloop is not installed.
         twisted.internet.error.ReactorAlreadyInstalledError: There is a global reactor already.
     """
-    import uvloop
-
+    try:
+        import uvloop
+    except ImportError as missing:
+        raise ImportError(f"{missing}: pip install 'triloop[uvloop]'") from missing
     loop = uvloop.new_event_loop()
     try:
         reactor = on_loop.install(loop)
