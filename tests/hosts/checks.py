@@ -25,6 +25,8 @@ from tests.conftest import open_descriptors
 from tests.contract.certificates import Certificate
 from tests.contract.peers import CLIENTS, SERVERS, Medium
 from tests.contract.test_datagrams import ENDS
+from tests.contract.test_http import BODY, REQUESTS, SITES
+from tests.contract.test_http import CLIENTS as HTTP_CLIENTS
 from tests.contract.worlds import World
 
 __all__ = ["CHECKS"]
@@ -77,6 +79,20 @@ async def tcp(world: World) -> None:
 async def tls(world: World) -> None:
     """The same with TLS."""
     await exchange(world, Medium(certificate=Certificate()))
+
+
+async def http(world: World) -> None:
+    """HTTP: Tornado's and Twisted's servers and clients, and a stream of asyncio."""
+    for site, serve in SITES.items():
+        async with serve(world, None) as port:
+            for name, ask in HTTP_CLIENTS.items():
+                answers = await ask(world, f"http://127.0.0.1:{port}/", None)
+                assert answers == [BODY[::-1]] * REQUESTS, (site, name)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"POST / HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY)
+            assert (await reader.read()).endswith(BODY[::-1]), site
+            writer.close()
+            await writer.wait_closed()
 
 
 async def udp(world: World) -> None:
@@ -287,7 +303,7 @@ def control_c(run: Run) -> None:
     assert ended == ["by it"]
 
 
-_ASYNC = (timers, tcp, tls, udp, children, threads, awaits, names, signals)
+_ASYNC = (timers, tcp, tls, http, udp, children, threads, awaits, names, signals)
 _WHOLE = (idle, left_behind, again, stop, cancel, interrupt, control_c)
 
 
