@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-import qasync
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QApplication, QLabel  # first: qasync takes the Qt that is there
+from qasync import QEventLoop
 
 import triloop
 
 app = QApplication([])
 app.setQuitOnLastWindowClosed(False)  # the reactor ends the program
-loop = qasync.QEventLoop(app)
+loop = QEventLoop(app)
 reactor = triloop.install(loop)
 
 
