@@ -112,21 +112,27 @@ def run_loop(contender: str, main: Callable[[], Awaitable[object]]) -> None:
     loop.run_until_complete(whole())
 
 
+#: Loops that hold the global reactor, so that the next one gets a reactor of its own.
+_kept: list[asyncio.AbstractEventLoop] = []
+
+
 def new_loop(contender: str) -> asyncio.AbstractEventLoop:
-    """A loop of that name, on a reactor of its own if it needs one."""
+    """A loop of that name, with the reactor that it needs."""
     name, _, reactor = contender.partition(", ")
     return _reactor_loop(reactor) if name == "ReactorEventLoop" else _asyncio_loop(name)
 
 
 def _reactor_loop(reactor: str) -> asyncio.AbstractEventLoop:
-    if reactor == "epoll":
-        from twisted.internet import epollreactor
-
-        epollreactor.install()
-    else:
+    if reactor == "select":
         from twisted.internet import selectreactor
 
         selectreactor.install()
+    else:
+        from twisted.internet import epollreactor
+
+        epollreactor.install()
     import triloop
 
+    if reactor == "own reactor":
+        _kept.append(triloop.new_event_loop())
     return triloop.new_event_loop(**options)

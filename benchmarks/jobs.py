@@ -12,6 +12,7 @@ __all__ = [
     "JOBS",
     "KIB",
     "LOOP_EPOLL",
+    "LOOP_OWN",
     "LOOP_SELECT",
     "MIB",
     "OURS",
@@ -44,6 +45,8 @@ UVLOOP = "uvloop"
 RLOOP = "rloop"
 LOOP_EPOLL = "ReactorEventLoop, epoll"
 LOOP_SELECT = "ReactorEventLoop, select"
+#: The second loop of a process: the first one has the global reactor.
+LOOP_OWN = "ReactorEventLoop, own reactor"
 
 #: In the order of the columns.
 _REACTORS = (EPOLL, TRADITION, TRADITION_UVLOOP, TORNADO, TORNADO_UVLOOP)
@@ -51,8 +54,8 @@ _LOOPS = (ASYNCIO, UVLOOP, RLOOP, LOOP_EPOLL, LOOP_SELECT)
 #: rloop has no TLS.
 _TLS_LOOPS = tuple(name for name in _LOOPS if name != RLOOP)
 
-CONTENDERS = (BARE, *_REACTORS, *_LOOPS)
-OURS = (TORNADO, TORNADO_UVLOOP, LOOP_EPOLL, LOOP_SELECT)
+CONTENDERS = (BARE, *_REACTORS, *_LOOPS, LOOP_OWN)
+OURS = (TORNADO, TORNADO_UVLOOP, LOOP_EPOLL, LOOP_SELECT, LOOP_OWN)
 
 KIB = 1024
 MIB = KIB * KIB
@@ -128,7 +131,7 @@ class Job:
 
     def native(self, contender: str) -> str:
         """What a program would run on without triloop, and what a contender is compared with."""
-        world = _LOOPS if contender in _LOOPS else _REACTORS
+        world = _REACTORS if contender in _REACTORS else _LOOPS
         return next(
             (name for name in self.contenders if name in world and name not in OURS), self.baseline
         )
@@ -163,7 +166,7 @@ QUICK_AWAITS = {"await-future", "await-deferred"}
 
 _LOOP_JOBS = (
     Job("twisted-echo", "tcp", (BARE, *_REACTORS), _ECHO),
-    Job("asyncio-echo", "tcp", (BARE, *_LOOPS), _ECHO),
+    Job("asyncio-echo", "tcp", (BARE, *_LOOPS, LOOP_OWN), _ECHO),
     Job("streams-echo", "tcp", _LOOPS, _ECHO),
     Job("tornado-echo", "tcp", _LOOPS, _ECHO),
     Job("asyncio-fresh", "tcp", (BARE, *_LOOPS), (Point(50, KIB),), fresh=True),
