@@ -102,7 +102,7 @@ class Embedding:
         self._suspend = guest.suspend
         self._leaves_look = False
         self._clock = clock
-        self._max_rounds = max_rounds
+        self._further_rounds = range(1, max_rounds)
         self._turn_budget = turn_budget
         self._attached = False
         #: The host's thread, by its identity; 0 before the first attach.
@@ -190,24 +190,28 @@ class Embedding:
         self.turning = True
         if self._leaves_look and self._soon is None:
             self._soon = _ask(self.host.call_soon, self._look)
-        turn, deadline = self._turn, self._deadline
-        rounds = 1
         try:
-            started = self._clock()
-            turn()
-            delay = deadline()
-            while delay == 0 and self.turning and self._attached and rounds < self._max_rounds:
-                if self._clock() - started >= self._turn_budget:
-                    break
-                turn()
-                delay = deadline()
-                rounds += 1
+            end = self._clock() + self._turn_budget
+            delay = self._turn()
+            if delay == 0:
+                delay = self._repeat(end)
         except BaseException as reason:  # noqa: BLE001 - handed over to the host
             # The guest's state is not known here; the look that is due asks for its deadline.
             self._end_turn(0)
             self.host.interrupt(reason)
         else:
             self._end_turn(delay)
+
+    def _repeat(self, end: float) -> float | None:
+        """Take further rounds while the guest has work ready; return its deadline."""
+        turn, clock = self._turn, self._clock
+        for _ in self._further_rounds:
+            if not self.turning or not self._attached or clock() >= end:
+                break
+            delay = turn()
+            if delay != 0:
+                return delay
+        return 0
 
     def _suspended(self) -> bool:
         """Suspend the turn for the nested loop that calls; False where the guest cannot do that.

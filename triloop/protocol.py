@@ -37,8 +37,8 @@ class Guest(Protocol):
         0 means that work is ready now, None that the guest waits for I/O only.
         """
 
-    def turn(self) -> None:
-        """Run all that is ready, without blocking.
+    def turn(self) -> float | None:
+        """Run all that is ready, without blocking; return the :meth:`deadline` after it.
 
         The guest reports errors of the application's code itself. An exception that does leave a
         turn (KeyboardInterrupt, SystemExit, a failure of the poller) ends the host's run.

@@ -260,7 +260,7 @@ class FakeGuest:
             return None
         return max(0.0, min(timer.due for timer in self.timers) - self.clock())
 
-    def turn(self) -> None:
+    def turn(self) -> float | None:
         assert not self.in_turn, "a turn within a turn"
         self.in_turn = True
         self.turns += 1
@@ -269,6 +269,7 @@ class FakeGuest:
             self._run_once()
         finally:
             self.in_turn = False
+        return self.deadline()
 
     def suspend_turn(self) -> None:
         assert self.in_turn, "there is nothing to suspend"

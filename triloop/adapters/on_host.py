@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from contextvars import Context
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import twisted.internet
 from twisted.internet.main import installReactor
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EmbeddedReactor", "loop_on", "reactor_on"]
 
+_T = TypeVar("_T")
 _GLOBAL = "twisted.internet.reactor"
 #: What a host has to have.
 _METHODS = ("nests", "watch", "call_later", "call_soon", "call_soon_threadsafe", "interrupt")
@@ -83,15 +84,12 @@ class EmbeddedReactor(GuestReactor):
         self.runUntilCurrent()
         self.flush()
 
-    def turn(self) -> None:
+    def turn(self) -> float | None:
         """See :meth:`triloop.protocol.Guest.turn`."""
-        self._within(super().turn)
+        return self._within(super().turn)
 
-    def _within(self, call: Callable[[], object]) -> None:
-        if self.loop is None:
-            call()
-        else:
-            self.loop.within(call)
+    def _within(self, call: Callable[[], _T]) -> _T:
+        return call() if self.loop is None else self.loop.within(call)
 
     def _forget(self) -> None:
         """Be the global reactor no longer, so that the next one on a host can be."""

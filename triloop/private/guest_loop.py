@@ -60,9 +60,10 @@ class GuestLoop(SelectorLoop):
             self._timer_cancelled_count -= 1
         return None
 
-    def turn(self) -> None:
-        """Do one iteration of CPython's own."""
+    def turn(self) -> float | None:
+        """Do one iteration of CPython's own; return the deadline after it."""
         self._run_once()
+        return 0 if self._ready else self.deadline()
 
     def scheduled_outside(self) -> None:
         """Something was scheduled outside of a turn; a subclass wakes its host."""
@@ -91,6 +92,8 @@ class GuestLoop(SelectorLoop):
 
         def _process_events(self, event_list: list[tuple[int, int]]) -> None:
             """Queue the callbacks for the result of an epoll, without making ``SelectorKey``s."""
+            if not event_list:
+                return
             ready, keys = self._ready, self._selector.keys
             for fd, event in event_list:
                 key = keys.get(fd)

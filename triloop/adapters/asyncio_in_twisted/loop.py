@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from contextvars import Context
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.error import ReactorNotRestartable
 
@@ -24,6 +24,7 @@ from triloop.default_loop import nested_loops
 from triloop.embedding import TURN_BUDGET, Embedding, check_turn_budget
 from triloop.origins import warn
 from triloop.private.cpython import (
+    Handle,
     leave_current_task,
     put_back_task,
     running_loop,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ReactorEventLoop", "new_event_loop"]
 
+_T = TypeVar("_T")
 #: A loop that runs, its current task, and the hooks of asynchronous generators.
 _Outer = tuple[asyncio.AbstractEventLoop | None, "asyncio.Task[Any] | None", Any]
 
@@ -183,14 +185,15 @@ class ReactorEventLoop(ResolvingLoop):
     def _in_turn(self) -> bool:
         return self._embedding.turning and threading.get_ident() == self._thread_id
 
-    def turn(self) -> None:
-        """Do one iteration of CPython's own; for the reactor."""
+    def turn(self) -> float | None:
+        """Do one iteration of CPython's own, for the reactor; return the deadline after it."""
         if self._visits:
             self.within(self._run_once)
         else:
             self._run_once()
         if self._stopping:
             self._stop_now()
+        return 0 if self._ready else self.deadline()
 
     def _stop_now(self) -> None:
         self._stopping = False
@@ -245,11 +248,11 @@ class ReactorEventLoop(ResolvingLoop):
         self._life.reset(can_run=can_run)
         self._embedding = self._embed(self._host, self._guest)
 
-    def within(self, call: Callable[[], object]) -> None:
+    def within(self, call: Callable[[], _T]) -> _T:
         """Call a function, with this as the running loop."""
         outer = self._enter()
         try:
-            call()
+            return call()
         finally:
             self._leave(outer)
 
@@ -321,7 +324,7 @@ class ReactorEventLoop(ResolvingLoop):
             handle = super().call_soon(callback, *args, context=context)
             hide_frame(handle)
         else:
-            handle = asyncio.Handle(callback, args, self, context)
+            handle = Handle(callback, args, self, context)
             self._ready.append(handle)
         if not self._embedding.turning:
             self.scheduled_outside()

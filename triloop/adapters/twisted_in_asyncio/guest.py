@@ -68,14 +68,19 @@ class GuestReactor(TimedReactor, StreamReactor, DatagramReactor):
         """
         self.keep_nothing_back()
 
-    def turn(self) -> None:
-        """One pass of Twisted's main loop; I/O first, so that what it schedules runs at once."""
+    def turn(self) -> float | None:
+        """One pass of Twisted's main loop; I/O first, so that what it schedules runs at once.
+
+        Returns:
+            The :meth:`deadline` after it.
+        """
         self.doIteration(0)
         self.runUntilCurrent()
         if self.early_writers or self.interrupt is not None:
             self.flush()
         if self.after_turn is not None:
             self.after_turn()
+        return self.deadline()
 
     # IReactorTime: a call that is due before all others arms the host's timer again
 
