@@ -190,9 +190,10 @@ class Embedding:
         self.turning = True
         if self._leaves_look and self._soon is None:
             self._soon = _ask(self.host.call_soon, self._look)
+        turn, clock = self._turn, self._clock
         try:
-            end = self._clock() + self._turn_budget
-            delay = self._turn()
+            end = clock() + self._turn_budget
+            delay = turn()
             if delay == 0:
                 delay = self._repeat(end)
         except BaseException as reason:  # noqa: BLE001 - handed over to the host

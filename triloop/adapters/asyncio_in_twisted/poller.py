@@ -48,7 +48,8 @@ class Poller(_Selector):
         if not self.blocking:
             timeout = 0
         if RAW:
-            return self.poll(timeout, len(self.keys) or 1)
+            poll = self.poll
+            return poll(timeout, len(self.keys) or 1)
         return super().select(timeout)  # pragma: no cover - the BSDs and macOS
 
     def watch_inner(self, fd: int) -> tuple[int, int]:
