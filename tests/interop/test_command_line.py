@@ -108,6 +108,22 @@ def test_doctor_names_the_line_that_imported_a_reactor(tmp_path: Path) -> None:
     assert "\x1b" not in done.stdout, "no colours in a pipe"
 
 
+#: Programs, and what the doctor says of their reactor.
+RIGHT = {
+    "import triloop\ntriloop.install()\n": "triloop.TornadoReactor, installed by",
+    "import triloop\ntriloop.TwistedIOLoop().install()\n": "EPollReactor, installed by",
+    "import asyncio\nloop = asyncio.new_event_loop()\n": "none is installed so far",
+}
+
+
+@pytest.mark.parametrize("source", RIGHT)
+def test_doctor_finds_nothing_wrong_with_right_programs(source: str, tmp_path: Path) -> None:
+    (tmp_path / "right.py").write_text(source)
+    done = triloop("doctor", "right.py", cwd=tmp_path)
+    assert RIGHT[source] in done.stdout
+    assert (done.stderr, done.returncode) == ("", 0), done.stdout
+
+
 WAKERS = {
     "import asyncio, signal\n"
     "async def main():\n"
@@ -160,7 +176,17 @@ def test_doctor_uses_colours_on_a_terminal(setting: str, prevented: str, tmp_pat
     program = block + "from triloop.cli.command import main; sys.exit(main())"
     told, terminal = os.openpty()
     with subprocess.Popen(
-        ["env", setting or "A=1", "TERM=xterm", sys.executable, "-c", program, "doctor", "early"],
+        [
+            "env",
+            setting or "A=1",
+            "TERM=xterm",
+            "COLUMNS=40",
+            sys.executable,
+            "-c",
+            program,
+            "doctor",
+            "early",
+        ],
         cwd=tmp_path,
         stdout=terminal,
         stderr=subprocess.PIPE,
@@ -174,6 +200,7 @@ def test_doctor_uses_colours_on_a_terminal(setting: str, prevented: str, tmp_pat
     os.close(told)
     assert doctor.returncode == 1
     assert b"! reactor" in output
+    assert "\u2026".encode() not in output, "a narrow terminal cuts nothing off"
     assert (b"\x1b[33m" in output) == COLORS[setting]
 
 

@@ -179,7 +179,8 @@ def _reactor() -> Iterator[Finding]:
         yield Finding("reactor", "none is installed so far")
         return
     text = described(reactor).rstrip(",")
-    if isinstance(reactor, TornadoReactor):
+    is_host = any(getattr(loop, "reactor", None) is reactor for loop in open_loops())
+    if isinstance(reactor, TornadoReactor) or is_host:
         yield Finding("reactor", text)
     else:
         advice = (

@@ -85,7 +85,7 @@ def _show_by_rich(rows: list[Row], head: Sequence[str], rich: Any) -> None:
     titles = head or [""] * len(rows[0].cells)
     table = rich.table.Table(box=None, show_header=bool(head), pad_edge=False)
     for number, title in enumerate(titles, 1):
-        table.add_column(title, no_wrap=number < len(titles))
+        table.add_column(title, no_wrap=number < len(titles), overflow="fold")
     for row in rows:
         table.add_row(*map(rich.text.Text, row.cells), style=row.color)
     rich.console.Console(highlight=False).print(table)
