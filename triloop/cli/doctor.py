@@ -174,7 +174,7 @@ def _children() -> Iterator[Finding]:
 
 
 def _reactor() -> Iterator[Finding]:
-    reactor = sys.modules.get("twisted.internet.reactor")
+    reactor: Any = sys.modules.get("twisted.internet.reactor")
     if reactor is None:
         yield Finding("reactor", "none is installed so far")
         return
