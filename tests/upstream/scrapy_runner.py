@@ -24,6 +24,8 @@ OPTIONS = [
 ]
 
 _PATH = ("twisted.internet.asyncioreactor.AsyncioSelectorReactor", "triloop.TornadoReactor")
+#: Its tests give each command fifteen seconds, which a busy machine may not have.
+_PATIENCE = ("timeout=15,", "timeout=90,")
 _MODULE = ("from twisted.internet import asyncioreactor", "import triloop as asyncioreactor")
 
 
@@ -37,6 +39,7 @@ def checkout(kind: str, folder: Path) -> Path:
     copy = folder / "scrapy"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(SOURCES, copy, ignore=shutil.ignore_patterns("docs", "*.pyc"))
+    _replace(copy / "tests" / "utils" / "cmdline.py", _PATIENCE)
     if kind != "native":
         for path in (copy / "scrapy").rglob("*.py"):
             _replace(path, _PATH)

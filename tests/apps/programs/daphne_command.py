@@ -1,4 +1,4 @@
-"""The daphne command, by `triloop run`: the same application, and SIGTERM ends it."""
+"""The daphne command: `triloop run -m daphne` serves the same application; SIGTERM ends it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Scrapy's AsyncCrawlerRunner in `triloop.run()`: crawls at once, and one after the other."""
+"""Scrapy: AsyncCrawlerRunner in `triloop.run()`, crawls at once and one after the other."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""Scrapy in a notebook: a cell crawls, and the next one again."""
+"""Scrapy: in a notebook, a cell crawls, and the next one again."""
 
 import nbformat
 from nbclient import NotebookClient

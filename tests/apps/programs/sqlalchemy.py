@@ -1,4 +1,4 @@
-"""SQLAlchemy on asyncpg: what one session adds, another one finds."""
+"""SQLAlchemy: on asyncpg, what one session adds, another one finds."""
 
 from tests.apps import host, servers
 
