@@ -125,7 +125,6 @@ SETTINGS = "[pytest]\nasyncio_default_fixture_loop_scope = function\n"
         ("asyncio", "default", ""),
         ("uvloop", "asyncio", BACKWARDS),
         ("epoll", "default", BACKWARDS),
-        ("select", "default", ""),
     ],
 )
 def test_all_run_in_one_session(

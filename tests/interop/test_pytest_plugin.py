@@ -182,7 +182,7 @@ def test_tests_await_anything(pytester: pytest.Pytester, host: str) -> None:
     run(pytester, PASSING, "-W", "error").assert_outcomes(passed=5)
 
 
-@pytest.mark.parametrize("options", [["asyncio"], ["uvloop", "-n2"], ["epoll"]])
+@pytest.mark.parametrize("options", [["asyncio"], ["uvloop", "-n2"]])
 def test_fixtures_and_examples_are_in_the_loop(
     pytester: pytest.Pytester, options: list[str]
 ) -> None:
@@ -191,7 +191,7 @@ def test_fixtures_and_examples_are_in_the_loop(
     result.stdout.fnmatch_lines(["*the async fixture 'wide' has the scope 'module'*"])
 
 
-@pytest.mark.parametrize("host", ["asyncio", "uvloop", "epoll"])
+@pytest.mark.parametrize("host", ["asyncio", "epoll"])
 def test_interrupt_cleans_up(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
@@ -201,7 +201,7 @@ def test_interrupt_cleans_up(
     result.stdout.fnmatch_lines(["*cleaned up", "*KeyboardInterrupt*"])
 
 
-@pytest.mark.parametrize("host", ["asyncio", "uvloop", "epoll"])
+@pytest.mark.parametrize("host", ["uvloop", "epoll"])
 def test_time_limit_ends_the_test_only(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
