@@ -105,7 +105,9 @@ REACTORS: dict[str, Callable[[], Any]] = {
 
 
 def _trio_asyncio(main: Main) -> Any:
-    import trio_asyncio
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it uses what asyncio has deprecated
+        import trio_asyncio
 
     with ungrouped():
         return trio_asyncio.run(trio_asyncio.aio_as_trio(main))

@@ -17,7 +17,7 @@ class Loop(triloop.BaseHost):
     """A loop that polls, and has timers; it calls a reader also after its end, as GUI loops may."""
 
     def __init__(self) -> None:
-        self.selector = selectors.DefaultSelector()
+        self.selector = selectors.PollSelector()  # it holds no descriptor
         self.timers: list[tuple[float, int, Callback]] = []
         self.cancelled: set[int] = set()
         self.is_over = False
