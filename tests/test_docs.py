@@ -81,7 +81,9 @@ def test_service_runs_by_twistd() -> None:
 
 def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as GitHub and MyST make them."""
-    text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    included = re.findall(r"^```{include} (\S+)$", page.read_text("utf-8"), re.MULTILINE)
+    texts = [path.read_text("utf-8") for path in (page, *(page.parent / name for name in included))]
+    text = re.sub(r"^```.*?^```$", "", "\n".join(texts), flags=re.DOTALL | re.MULTILINE)
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
