@@ -23,8 +23,10 @@ class Stopwatch:
     pauses: ClassVar[list[Callable[[], None]]] = []
 
     def __init__(self, seconds: float = 0.0) -> None:
-        # Earlier garbage would otherwise be collected within the measurement.
+        # Earlier garbage would otherwise be collected within the measurement; and how much has been
+        # imported would decide what a collection costs.
         gc.collect()
+        gc.freeze()
         self.operations = 0
         self._pause()
         self._started = time.perf_counter()
