@@ -173,6 +173,17 @@ def _no_global_reactor() -> Iterator[None]:
         pytest.fail(f"the test left a global reactor: {reactor}", pytrace=False)
 
 
+@pytest.fixture(autouse=True)
+def _signal_handlers() -> Iterator[None]:
+    """Puts back what a reactor of Twisted's leaves where an exception ends its run."""
+    numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+    before = [(number, signal.getsignal(number)) for number in numbers]
+    yield
+    for number, handler in before:
+        if signal.getsignal(number) != handler:
+            signal.signal(number, handler)
+
+
 @pytest.fixture
 def nothing_left(_warmed_up: None) -> Iterator[None]:
     """Fails the test on what it leaves: descriptors, DelayedCalls, threads, IOLoops."""

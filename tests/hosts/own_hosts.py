@@ -40,7 +40,7 @@ class QtHost(triloop.BaseHost):
         timer = self.qt.QTimer(singleShot=True, timerType=self.qt.Qt.TimerType.PreciseTimer)
         timer.timeout.connect(callback)
         timer.start(math.ceil(delay * 1000))
-        return timer.stop
+        return partial(timer.stop)
 
 
 class GLibHost(triloop.BaseHost):
