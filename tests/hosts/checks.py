@@ -40,12 +40,13 @@ async def timers(world: World) -> None:
     called: list[tuple[str, int]] = []
     done = world.future()
     began = time.monotonic()
-    early: list[float] = []
+    early: list[tuple[str, float]] = []
 
     def call(name: str, number: int) -> None:
         called.append((name, number))
-        if time.monotonic() - began < number / 100 - 0.002:
-            early.append(number / 100)
+        # Qt's timers, as qasync makes them, may be a twentieth early and count in milliseconds.
+        if time.monotonic() - began < number / 100 - (0.001 if name == "twisted" else 0.004):
+            early.append((name, number / 100))
         if len(called) == 9:
             done.set_result(None)
 
@@ -182,14 +183,15 @@ def idle(run: Run) -> None:
 
     async def main(world: World) -> None:
         await threads(world)  # they are idle too, from now on
-        await asyncio.sleep(0.2)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
-        await asyncio.sleep(0.5)
-        woken.append(resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw - before)
+        for _ in range(3):  # what others do to a display or a thread wakes, too, but not each time
+            await asyncio.sleep(0.1)
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
+            await asyncio.sleep(0.3)
+            woken.append(resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw - before)
 
     woken: list[int] = []
     run(main)
-    assert woken[0] < 40, f"{woken[0]} times in half a second"
+    assert min(woken) < 20, f"{woken} times in 0.3 seconds"
 
 
 def left_behind(run: Run) -> None:
