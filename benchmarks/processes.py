@@ -55,15 +55,17 @@ class Server:
     Args:
         module: What it runs.
         arguments: The contender and the job, as a rule.
+        rests: Whether it sleeps while it has nothing to do.
     """
 
-    def __init__(self, module: str, *arguments: str) -> None:
+    def __init__(self, module: str, *arguments: str, rests: bool = True) -> None:
         command = [sys.executable, "-m", module, *arguments]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
         self.contender = arguments[0] if arguments else module
         self.pid = self._process.pid
         self.port = 0
+        self._rests = rests
 
     def wait_until_ready(self, core: int | None) -> None:
         """Wait for the port, then pin the server to its core; None leaves it all of them."""
@@ -112,7 +114,7 @@ class Server:
     def settle(self) -> None:
         """Wait until the server has nothing left to do."""
         before, now = -1, self.cpu_ns()
-        while now != before:
+        while self._rests and now != before:
             time.sleep(_REST)
             before, now = now, self.cpu_ns()
 
@@ -136,7 +138,7 @@ def serving(contenders: tuple[str, ...], job: str, core: int) -> Iterator[list[S
 def site() -> Iterator[int]:
     """The site that the clients ask, on the core of this process; its port."""
     (core,) = os.sched_getaffinity(0)
-    with started([Server("benchmarks.applications.site")], core) as (server,):
+    with started([Server("benchmarks.applications.site", rests=False)], core) as (server,):
         yield server.port
 
 

@@ -9,7 +9,13 @@ import time
 from collections.abc import Callable
 from typing import ClassVar
 
-__all__ = ["Stopwatch"]
+__all__ = ["Stopwatch", "leave_imports_out"]
+
+
+def leave_imports_out() -> None:
+    """Keep what there is from the garbage collector, whose cost would depend on all imports."""
+    gc.collect()
+    gc.freeze()
 
 
 class Stopwatch:
@@ -23,10 +29,7 @@ class Stopwatch:
     pauses: ClassVar[list[Callable[[], None]]] = []
 
     def __init__(self, seconds: float = 0.0) -> None:
-        # Earlier garbage would otherwise be collected within the measurement; and how much has been
-        # imported would decide what a collection costs.
-        gc.collect()
-        gc.freeze()
+        gc.collect()  # earlier garbage would be collected within the measurement
         self.operations = 0
         self._pause()
         self._started = time.perf_counter()

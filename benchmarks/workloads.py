@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from benchmarks.contenders import die_with_parent, is_reactor, run_loop, run_reactor
-from benchmarks.stopwatch import Stopwatch
+from benchmarks.stopwatch import Stopwatch, leave_imports_out
 
 _PENDING = 100_000
 _ROUND = 100
@@ -253,9 +253,11 @@ def work(contender: str, job: str, seconds: float) -> None:
     """Do it, and print what it cost."""
 
     async def on_reactor(reactor: Any) -> None:
+        leave_imports_out()
         (await TWISTED[job](reactor, seconds)).tell()
 
     async def on_loop() -> None:
+        leave_imports_out()
         run = ASYNCIO.get(job)
         watch = await (asyncio_awaits(seconds, job) if run is None else run(seconds))
         watch.tell()

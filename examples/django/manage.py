@@ -1,0 +1,14 @@
+"""Django's commands: ``python manage.py runserver`` is Daphne, with Twisted in a uvloop."""
+
+import triloop
+import uvloop
+
+triloop.install(uvloop.new_event_loop())
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
+execute_from_command_line(sys.argv)
