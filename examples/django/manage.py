@@ -1,7 +1,8 @@
 """Django's commands: ``python manage.py runserver`` is Daphne, with Twisted in a uvloop."""
 
-import triloop
 import uvloop
+
+import triloop
 
 triloop.install(uvloop.new_event_loop())
 
