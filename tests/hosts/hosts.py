@@ -96,6 +96,7 @@ def on_tksupport(*mains: Main) -> None:
     from twisted.internet import tksupport
 
     root = tkinter.Tk()
+    root.update()  # Tk's first idle tasks: it complains of those that find no window any more
     tksupport.install(root)
     try:
         on_reactor(*mains)

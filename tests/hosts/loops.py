@@ -160,6 +160,7 @@ def _tk(main: Main) -> Any:
     import tkinter
 
     root = tkinter.Tk()
+    root.update()  # Tk's first idle tasks: it complains of those that find no window any more
     try:
         with example("on_tk").TkHost(root) as host, triloop.loop_on(host) as loop:
             task = loop.create_task(main())
