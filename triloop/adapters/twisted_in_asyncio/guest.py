@@ -39,8 +39,6 @@ class GuestReactor(TimedReactor, StreamReactor, DatagramReactor):
     after_turn: Callable[[], object] | None = None
     #: Whether an interrupt of an asyncio loop on this reactor is for the host, and not for ``run``.
     interrupts_host = False
-    #: Whether the loop that it runs in is in debug mode.
-    _is_debug = False
     #: What gives it its turns; a subclass makes it.
     _embedding: Embedding
 
@@ -58,8 +56,7 @@ class GuestReactor(TimedReactor, StreamReactor, DatagramReactor):
 
     def look_for_debug(self, loop: asyncio.AbstractEventLoop) -> None:
         """Follow the debug mode of the loop that it runs in."""
-        self._is_debug = loop.get_debug()
-        self.slow_calls = SlowCalls(loop) if self._is_debug else None
+        self.slow_calls = SlowCalls(loop) if loop.get_debug() else None
 
     def suspend_turn(self) -> None:
         """Prepare for an iteration or a turn in the middle of a turn.

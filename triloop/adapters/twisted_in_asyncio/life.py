@@ -43,7 +43,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):  # type: ignore[misc]  # call
     def __init__(self, loop: asyncio.AbstractEventLoop, *, restartable: bool) -> None:
         check_host(loop)
         self._asyncioEventloop = loop
-        self._is_debug = loop.get_debug()
+        self.look_for_debug(loop)
         self.restartable = restartable
         #: Whether other code runs the loop, which then goes on after the reactor's end.
         self.visits = False
@@ -80,7 +80,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):  # type: ignore[misc]  # call
         """
         running = running_loop()
         loop = self._asyncioEventloop
-        self._is_debug = loop.get_debug()
+        self.look_for_debug(loop)
         if self._embedding.turning:
             self._check_thread()
             return
@@ -102,7 +102,7 @@ class HostedReactor(GuestReactor, AsyncioReactor):  # type: ignore[misc]  # call
 
     def _check_thread(self) -> None:
         """Refuse a call from the wrong thread, in the loop's debug mode."""
-        if not self._is_debug or self._embedding.thread in {0, threading.get_ident()}:
+        if self.slow_calls is None or self._embedding.thread in {0, threading.get_ident()}:
             return
         if self._asyncioEventloop.is_running():
             raise RuntimeError(

@@ -149,26 +149,26 @@ class TornadoReactor(HostedReactor):
         self, delay: float, callable: Callable[..., Any], *args: object, **kw: object
     ) -> DelayedCall:
         """See :meth:`twisted.internet.interfaces.IReactorTime.callLater`; ``delay`` in seconds."""
-        if self._embedding.turning and not self._is_debug:
+        if self._embedding.turning and self.slow_calls is None:
             return self.timed_calls.add(delay, callable, args, kw)
         self.follow()
         return super().callLater(delay, callable, *args, **kw)
 
     def addReader(self, reader: Any) -> None:
         """See :meth:`twisted.internet.interfaces.IReactorFDSet.addReader`."""
-        if self._is_debug or not self._embedding.turning:
+        if self.slow_calls is not None or not self._embedding.turning:
             self.follow()
         super().addReader(reader)
 
     def addWriter(self, writer: Any) -> None:
         """See :meth:`twisted.internet.interfaces.IReactorFDSet.addWriter`."""
-        if self._is_debug or not self._embedding.turning:
+        if self.slow_calls is not None or not self._embedding.turning:
             self.follow()
         super().addWriter(writer)
 
     def write_early(self, stream: EarlyWriter) -> object:
         """Have ``stream`` write out once the present callback has returned."""
-        if self._is_debug or not self._embedding.turning:
+        if self.slow_calls is not None or not self._embedding.turning:
             self.follow()
             self._embedding.wake()
         return super().write_early(stream)
