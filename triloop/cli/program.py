@@ -94,9 +94,7 @@ def _install(name: str | None) -> None:
         _make_loops_by(uvloop.new_event_loop)
     elif name == "asyncio":
         _make_loops_by(asyncio.SelectorEventLoop)
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    reactor = install(loop)
+    reactor = install(asyncio.new_event_loop())
     reactor.installed_by = BY_COMMAND
     _stand_in_with(reactor, AsyncioSelectorReactor)
 

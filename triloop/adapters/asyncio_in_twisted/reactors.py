@@ -32,7 +32,6 @@ class OwnReactor(TimedReactor, LeanReactor):
         "_current",
         "_found",
         "_granting",
-        "_thread_calls",
         "contexts",
         "early_writers",
         "interrupt",
