@@ -156,19 +156,24 @@ def example(name: str) -> Any:
     return importlib.import_module(name)
 
 
+def _run_on(host: Any, run: Callable[[], object], main: Main) -> Any:
+    """Run a coroutine function in a loop on a host, whose own loop ``run`` runs."""
+    with host, triloop.loop_on(host) as loop:
+        task = loop.create_task(main())
+        task.add_done_callback(lambda _: host.quit())
+        run()
+    return task.result()
+
+
 def _tk(main: Main) -> Any:
     import tkinter
 
     root = tkinter.Tk()
     root.update()  # Tk's first idle tasks: it complains of those that find no window any more
     try:
-        with example("on_tk").TkHost(root) as host, triloop.loop_on(host) as loop:
-            task = loop.create_task(main())
-            task.add_done_callback(lambda _: host.quit())
-            root.mainloop()
+        return _run_on(example("on_tk").TkHost(root), root.mainloop, main)
     finally:
         root.destroy()
-    return task.result()
 
 
 def _trio(main: Main) -> Any:
@@ -189,22 +194,14 @@ def _trio(main: Main) -> Any:
 
 def _qt(main: Main) -> Any:
     application = qt_application("PySide6")
-    with QtHost(application) as host, triloop.loop_on(host) as loop:
-        task = loop.create_task(main())
-        task.add_done_callback(lambda _: host.quit())
-        application.exec()
-    return task.result()
+    return _run_on(QtHost(application), application.exec, main)
 
 
 def _glib(main: Main) -> Any:
     from gi.repository import GLib
 
     main_loop = GLib.MainLoop()
-    with GLibHost(main_loop) as host, triloop.loop_on(host) as loop:
-        task = loop.create_task(main())
-        task.add_done_callback(lambda _: host.quit())
-        main_loop.run()
-    return task.result()
+    return _run_on(GLibHost(main_loop), main_loop.run, main)
 
 
 #: The programs that start an asyncio loop of their own: each runs a coroutine function in it.
