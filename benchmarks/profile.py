@@ -97,9 +97,14 @@ def missed(jobs: Iterable[Job], results: Results) -> list[Job]:
 
 def _beside(job: Job, names: Iterable[str]) -> tuple[str, ...]:
     """Some contenders of a job, each with its native one; not the bare loop."""
-    (whole,) = (one for one in JOBS if one.name == job.name)
+    whole = _whole(job)
     wanted = {one for name in names if name != BARE for one in (name, whole.native(name))}
     return tuple(name for name in whole.contenders if name in wanted)
+
+
+def _whole(job: Job) -> Job:
+    """A job with all contenders, of which one that was narrowed may lack the native one."""
+    return next(one for one in JOBS if one.name == job.name)
 
 
 def _give_up(*_: object) -> None:
@@ -124,7 +129,7 @@ def _profiles(jobs: list[Job], results: Results) -> Iterator[Cell]:
 
 def _worlds(job: Job) -> list[list[str]]:
     """The contenders of a job, those with the same native one together."""
-    (whole,) = (one for one in JOBS if one.name == job.name)
+    whole = _whole(job)
     worlds: dict[str, list[str]] = {}
     for name in _beside(job, job.contenders):
         worlds.setdefault(whole.native(name), []).append(name)
